@@ -1,0 +1,7 @@
+/** Fused optimizer steps: hand-written C++ and CUDA kernels behind a thin Java API. */
+module org.fettle {
+  requires com.google.gson;
+  requires org.bytedeco.javacpp;
+
+  exports org.fettle;
+}

@@ -1,0 +1,81 @@
+package org.fettle;
+
+import java.io.PrintStream;
+import org.fettle.internal.BuildInfo;
+import org.fettle.internal.CudaLibrary;
+import org.fettle.internal.NativeLibrary;
+
+/** Prints what Fettle found on this machine, what it would use, and why not the rest. */
+public final class Doctor {
+  private Doctor() {}
+
+  /** Prints the report. Takes no arguments. */
+  public static void main(String[] args) {
+    report(System.out);
+  }
+
+  static void report(PrintStream out) {
+    line(out, "fettle", BuildInfo.version());
+    line(
+        out,
+        "java",
+        System.getProperty("java.version")
+            + ", "
+            + System.getProperty("java.vendor")
+            + ", "
+            + System.getProperty("java.home"));
+    line(
+        out,
+        "system",
+        System.getProperty("os.name")
+            + " "
+            + System.getProperty("os.version")
+            + ", "
+            + System.getProperty("os.arch"));
+    line(out, "processors", String.valueOf(Runtime.getRuntime().availableProcessors()));
+    line(out, "javacpp", javacpp());
+    line(out, "build id", String.valueOf(BuildInfo.nativeBuildId()));
+    if (NativeLibrary.isLoaded()) {
+      line(out, "cpu library", NativeLibrary.origin());
+      line(out, "cpu tiers", String.join(", ", NativeLibrary.tierNames()));
+    } else {
+      line(out, "cpu library", "not loaded: " + NativeLibrary.reason());
+    }
+    if (CudaLibrary.isOpen()) {
+      line(out, "cuda library", CudaLibrary.origin());
+    } else {
+      line(out, "cuda library", "not used: " + CudaLibrary.reason());
+    }
+    for (CudaLibrary.Device device : CudaLibrary.devices()) {
+      line(
+          out,
+          "cuda device " + device.index(),
+          String.format(
+              "%s, compute capability %d.%d, %d multiprocessors, %d MiB, driver for CUDA %s, runtime"
+                  + " %s",
+              device.name(),
+              device.computeMajor(),
+              device.computeMinor(),
+              device.multiprocessors(),
+              device.memoryBytes() >> 20,
+              cudaVersion(device.driverVersion()),
+              cudaVersion(device.runtimeVersion())));
+    }
+  }
+
+  private static String javacpp() {
+    String built = BuildInfo.javacppVersion();
+    String found = NativeLibrary.javacppRuntimeVersion();
+    return built.equals(found)
+        ? built
+        : "WARNING: built with " + built + ", but " + found + " is on the class path";
+  }
+
+  private static String cudaVersion(int version) {
+    return version / 1000 + "." + version % 1000 / 10;
+  }
+
+  private static void line(PrintStream out, String name, String value) {
+    out.printf("%-14s %s%n", name, value);
+  }
+}

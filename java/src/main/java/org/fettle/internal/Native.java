@@ -1,0 +1,56 @@
+package org.fettle.internal;
+
+import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
+import org.bytedeco.javacpp.annotation.Cast;
+import org.bytedeco.javacpp.annotation.Name;
+import org.bytedeco.javacpp.annotation.NoException;
+import org.bytedeco.javacpp.annotation.Platform;
+
+/**
+ * The C ABI, one method per function; the contracts are in {@code native/include/fettle}. Memory is
+ * passed as {@code long} addresses: nothing here keeps an owner reachable or checks anything.
+ *
+ * <p>Call only after {@link NativeLibrary} says that the library is loaded.
+ */
+@Platform(
+    include = {"fettle/fettle.h", "fettle/cuda.h"},
+    library = "jnifettle")
+@NoException
+public final class Native {
+  private Native() {}
+
+  @Name("fettle_abi_version")
+  public static native int abiVersion();
+
+  @Name("fettle_build_id")
+  public static native String buildId();
+
+  @Name("fettle_cpu_tiers")
+  public static native long cpuTiers();
+
+  @Name("fettle_status_text")
+  public static native String statusText(int status);
+
+  @Name("fettle_cuda_open")
+  static native int cudaOpen(
+      String path,
+      @Cast("fettle_cuda**") LongBuffer cuda,
+      @Cast("char*") ByteBuffer reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_device_count")
+  static native int cudaDeviceCount(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("int32_t*") ByteBuffer count,
+      @Cast("char*") ByteBuffer reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_device_info")
+  static native int cudaDeviceInfo(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("fettle_cuda_device*") ByteBuffer info,
+      @Cast("char*") ByteBuffer reason,
+      long reasonBytes);
+}
