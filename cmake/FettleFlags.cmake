@@ -36,6 +36,9 @@ set(FETTLE_LINK_FLAGS
     -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,--no-undefined
     -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed)
 
+# Where dlopen is on systems older than glibc 2.34 (see glibc_floor.h); on newer ones an empty library.
+set(FETTLE_LIBDL -Wl,--push-state,--no-as-needed,-l:libdl.so.2,--pop-state)
+
 # fettle_flags(target tier): compile flags of one C++ target; tier is base, v3 or v4.
 function(fettle_flags target tier)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "build_id.h"
+#include "glibc_floor.h"
 #include "reason.h"
 
 struct fettle_cuda {
