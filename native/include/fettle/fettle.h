@@ -26,7 +26,8 @@ enum fettle_status {
   FETTLE_OUT_OF_MEMORY = 2,
   FETTLE_UNAVAILABLE = 3, /* this machine lacks the library, driver, device or instructions */
   FETTLE_CUDA_ERROR = 4,  /* a CUDA call failed; the reason text names it */
-  FETTLE_STATUS_COUNT = 5
+  FETTLE_NON_FINITE = 5, /* a gradient is infinite or NaN and the plan stops at that; nothing was changed */
+  FETTLE_STATUS_COUNT = 6
 };
 
 /* What the CPU and the operating system support. Bits of fettle_cpu_tiers(). */
@@ -57,5 +58,7 @@ FETTLE_API const char* fettle_status_text(int32_t status);
 #ifdef __cplusplus
 }
 #endif
+
+#include "fettle/step.h"
 
 #endif

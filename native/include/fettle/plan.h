@@ -1,0 +1,119 @@
+/* Fettle's plan tables: what a step reads, laid out so that Java, C and CUDA see the same bytes.
+ *
+ * Every field is eight bytes wide (floats stand in pairs), so the layout is the same for every compiler;
+ * fettle_layout() lets a binding check its own offsets against these at load.
+ * A plan owns nothing: whoever fills the tables owns all memory that they point to.
+ */
+#ifndef FETTLE_PLAN_H
+#define FETTLE_PLAN_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+  FETTLE_MAX_STATES = 4,        /* state tensors of one rule */
+  FETTLE_MAX_SCALARS = 4,       /* double scalars that a rule keeps per tensor */
+  FETTLE_MAX_HYPER = 24,        /* hyperparameters of one group; hyper[0] is always lr */
+  FETTLE_MAX_COEFFICIENTS = 24, /* floats that a rule's kernel sees */
+  FETTLE_MAX_SUMS = 4,          /* sums that one gather of a rule forms */
+  FETTLE_CHUNK = 4096           /* elements of one chunk: the unit of work and of the reduction order */
+};
+
+/* Element formats. A new format is one codec in native/src/core/codec.h and one line here. */
+enum fettle_dtype { FETTLE_F32 = 0, FETTLE_BF16 = 1, FETTLE_F16 = 2, FETTLE_BIT = 3, FETTLE_NONE = 255 };
+
+/* How a value that the format cannot hold is rounded. */
+enum fettle_rounding { FETTLE_NEAREST = 0, FETTLE_STOCHASTIC = 1 };
+
+/* What a step does when a gradient holds an infinity or a NaN. */
+enum fettle_non_finite { FETTLE_PASS = 0, FETTLE_SKIP = 1, FETTLE_RAISE = 2 };
+
+/* Which norm clips the gradients. */
+enum fettle_clip { FETTLE_CLIP_NONE = 0, FETTLE_CLIP_TENSOR = 1, FETTLE_CLIP_GLOBAL = 2 };
+
+/* How an average's factor grows in its first iterations. */
+enum fettle_warmup { FETTLE_WARMUP_NONE = 0, FETTLE_WARMUP_CONSTANT = 1, FETTLE_WARMUP_LINEAR = 2 };
+
+/* Phases of a step, in order. A phase ends where a reduction must be complete. */
+enum fettle_phase { FETTLE_PHASE_GRADIENT = 0, FETTLE_PHASE_GATHER = 1, FETTLE_PHASE_APPLY = 2 };
+
+/* One array of a tensor: where it is and how its elements are stored. data is NULL where there is none. */
+typedef struct fettle_operand {
+  void* data;
+  void* scales;       /* block-wise formats only */
+  int64_t dtype;      /* enum fettle_dtype */
+  int64_t rounding;   /* enum fettle_rounding */
+  int64_t block_size; /* block-wise formats only */
+} fettle_operand;
+
+/* One parameter with everything that a step on it touches. */
+typedef struct fettle_tensor {
+  fettle_operand parameter;
+  fettle_operand gradient;
+  fettle_operand state[FETTLE_MAX_STATES];
+  fettle_operand copy;    /* low-precision copy of the new parameter */
+  fettle_operand average; /* exponential moving average of the parameter */
+  const uint8_t* mask;    /* element i is bit i mod 8 of byte i div 8; 0 makes the parameter +0 */
+  int64_t elements;
+  int64_t first_chunk;    /* number of this tensor's first chunk in the plan */
+  int64_t group;
+  int64_t stream;         /* Philox streams stream .. stream + 15 belong to this tensor */
+  int64_t active;         /* 0: left alone in this step */
+  int64_t step;           /* t: steps taken so far */
+  double scalars[FETTLE_MAX_SCALARS];      /* kept by the rule between steps */
+
+  /* Filled by fettle_*_prepare, read by the kernels. */
+  double next_scalars[FETTLE_MAX_SCALARS]; /* become scalars when the step is complete */
+  double gradient_square; /* sum of squares of the unscaled, value-clipped gradient */
+  float unscale;
+  float clip_value;
+  float clip_factor;
+  float average_keep;     /* a of average <- a * average + (1 - a) * parameter */
+  float average_take;     /* 1 - a */
+  float average_due;      /* 0: the average rests in this step */
+  float coefficients[FETTLE_MAX_COEFFICIENTS];
+} fettle_tensor;
+
+/* One group: a rule with its hyperparameters. */
+typedef struct fettle_group {
+  int64_t rule; /* line of rules.def, from 0 */
+  double hyper[FETTLE_MAX_HYPER];
+} fettle_group;
+
+/* A plan: tensors, groups, the options that hold for all of them, and the scratch of the reductions. */
+typedef struct fettle_plan {
+  int64_t size; /* sizeof(fettle_plan), checked by every entry point */
+  fettle_tensor* tensors;
+  int64_t tensor_count;
+  fettle_group* groups;
+  int64_t group_count;
+  int64_t chunk_count;
+  int64_t range_chunks; /* chunks that a worker takes at a time */
+  int64_t cursor;       /* next chunk to take; workers share it */
+  double* sums;         /* FETTLE_MAX_SUMS planes of chunk_count partial sums */
+  int64_t gathers;      /* most gathers that a rule of this plan makes */
+  int64_t gradient_pass; /* 1: the gradients are read once more, for norms or for the non-finite check */
+  int64_t non_finite_policy;
+  int64_t non_finite;   /* set to 1 by the gradient pass */
+  int64_t clip_kind;
+  double max_norm;
+  double clip_value;    /* +infinity: off */
+  double loss_scale;
+  int64_t seed;         /* unsigned 64 bits */
+  double average_decay;
+  int64_t average_warmup;
+  double average_warmup_steps;
+  double average_warmup_ratio;
+  int64_t average_interval;
+  double gradient_norm; /* global, of the unscaled and value-clipped gradients, before clipping by norm */
+  double rule_norm;     /* the same as the rules see it, after clipping by norm */
+  double* tensor_sums;  /* tensor_count doubles of scratch */
+} fettle_plan;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,69 @@
+// The arithmetic that every backend does with the same bits: correctly rounded operations on float.
+//
+// A rule is written once over a number type F: float (CUDA, scalar tails) or a vector of floats (CPU
+// tiers, vector.h). Both offer + - * /, comparisons, and the functions below under the same names.
+// Minimum and maximum are written as selections that keep a NaN of the first operand; the hardware's and
+// libm's forms disagree about NaN and signed zero.
+#pragma once
+
+#include <math.h>
+
+#include "core/portable.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+// a * b + c with one rounding.
+FETTLE_FN float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
+
+// The square root, correctly rounded.
+FETTLE_FN float root(float x) { return ::sqrtf(x); }
+
+FETTLE_FN float absolute(float x) { return ::fabsf(x); }
+
+FETTLE_FN float select(bool condition, float yes, float no) { return condition ? yes : no; }
+
+// The larger of the two; a NaN in x or y comes out.
+template <class F>
+FETTLE_FN F larger(F x, F y) {
+  return select(x > y, x, select(y != y, y, select(x != x, x, y)));
+}
+
+// x limited to [-limit, limit]; NaN stays NaN.
+template <class F>
+FETTLE_FN F clamp(F x, F limit) {
+  return select(x > limit, limit, select(x < -limit, -limit, x));
+}
+
+// -1, 0 or 1; sign(0) is 0 whatever its sign, and NaN stays NaN.
+template <class F>
+FETTLE_FN F sign(F x) {
+  return select(x > F(0.0f), F(1.0f), select(x < F(0.0f), F(-1.0f), select(x == x, F(0.0f), x)));
+}
+
+// keep * average + take * x, the moving average that nearly every rule is built of.
+template <class F>
+FETTLE_FN F movingAverage(F average, F x, F keep, F take) {
+  return fma(keep, average, take * x);
+}
+
+// g + weightDecay * p, and g itself where there is no decay (0 * infinity must not make a NaN).
+template <class F>
+FETTLE_FN F withCoupledDecay(F g, F p, F weightDecay) {
+  return select(weightDecay == F(0.0f), g, fma(weightDecay, p, g));
+}
+
+// base to an integer power, by squaring: the same few products in Java, C++ and CUDA.
+FETTLE_FN double power(double base, int64_t exponent) {
+  double result = 1.0;
+  for (int64_t rest = exponent; rest > 0; rest >>= 1) {
+    if ((rest & 1) != 0) result *= base;
+    base *= base;
+  }
+  return result;
+}
+
+FETTLE_FN double rootOf(double x) { return ::sqrt(x); }
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle

@@ -1,0 +1,78 @@
+// The serial part of a step, in double: clip factors, averages' factors, coefficients. The same on CPU and device.
+#pragma once
+
+#include "core/rule.h"
+#include "core/tree.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+// min(1, maxNorm / (norm + 1e-6)) as PyTorch has it; an infinite norm gives 0, a NaN gives NaN.
+FETTLE_FN double clipFactor(double norm, double maxNorm) {
+  const double factor = maxNorm / (norm + 1e-6);
+  return factor > 1.0 ? 1.0 : factor;
+}
+
+// The factor a of average <- a * average + (1 - a) * parameter in iteration step - 1, counted from 0.
+FETTLE_FN double averageKeep(const fettle_plan& plan, int64_t step) {
+  const double iteration = double(step - 1);
+  const double decay = plan.average_decay;
+  if (plan.average_warmup == FETTLE_WARMUP_NONE || iteration > plan.average_warmup_steps) return decay;
+  const double ratio = plan.average_warmup_ratio;
+  if (plan.average_warmup == FETTLE_WARMUP_CONSTANT) return decay * ratio;
+  const double left = plan.average_warmup_steps > 0.0 ? 1.0 - iteration / plan.average_warmup_steps : 0.0;
+  return decay * (1.0 - left * (1.0 - ratio));
+}
+
+// What the gradient pass needs of a tensor.
+FETTLE_FN void preparePrologue(const fettle_plan& plan, fettle_tensor& tensor) {
+  tensor.unscale = float(1.0 / plan.loss_scale);
+  tensor.clip_value = float(plan.clip_value);
+}
+
+// The global norms, from each tensor's sum of squares: one halving tree over the tensors of the plan.
+FETTLE_FN void finishGradientPass(fettle_plan& plan) {
+  for (int64_t i = 0; i < plan.tensor_count; i++) plan.tensor_sums[i] = plan.tensors[i].gradient_square;
+  plan.gradient_norm = rootOf(treeSum(plan.tensor_sums, plan.tensor_count));
+  plan.rule_norm = plan.gradient_norm;
+  if (plan.clip_kind == FETTLE_CLIP_GLOBAL) {
+    plan.rule_norm = plan.gradient_norm * clipFactor(plan.gradient_norm, plan.max_norm);
+  } else if (plan.clip_kind == FETTLE_CLIP_TENSOR) {
+    for (int64_t i = 0; i < plan.tensor_count; i++) {
+      const double square = plan.tensors[i].gradient_square;
+      const double factor = clipFactor(rootOf(square), plan.max_norm);
+      plan.tensor_sums[i] = factor * factor * square;
+    }
+    plan.rule_norm = rootOf(treeSum(plan.tensor_sums, plan.tensor_count));
+  }
+}
+
+// What the pipeline's pieces need of a tensor in the step that is being prepared.
+FETTLE_FN void preparePipeline(const fettle_plan& plan, fettle_tensor& tensor) {
+  tensor.clip_factor = 1.0f;
+  if (plan.clip_kind == FETTLE_CLIP_TENSOR) {
+    tensor.clip_factor = float(clipFactor(rootOf(tensor.gradient_square), plan.max_norm));
+  } else if (plan.clip_kind == FETTLE_CLIP_GLOBAL) {
+    tensor.clip_factor = float(clipFactor(plan.gradient_norm, plan.max_norm));
+  }
+  const int64_t step = tensor.step + 1;
+  const double keep = averageKeep(plan, step);
+  tensor.average_keep = float(keep);
+  tensor.average_take = float(1.0 - keep);
+  tensor.average_due = step % plan.average_interval == 0 ? 1.0f : 0.0f;
+}
+
+// What the rule is told of a tensor in the step that is being prepared.
+FETTLE_FN StepContext contextOf(const fettle_plan& plan, fettle_tensor& tensor) {
+  return {plan.groups[tensor.group].hyper, tensor.step + 1, plan.rule_norm, double(tensor.elements),
+          tensor.next_scalars};
+}
+
+// Makes a prepared step count: called once every kernel of the step is done.
+FETTLE_FN void commit(fettle_tensor& tensor) {
+  tensor.step += 1;
+  for (int k = 0; k < FETTLE_MAX_SCALARS; k++) tensor.scalars[k] = tensor.next_scalars[k];
+}
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle

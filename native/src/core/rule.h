@@ -1,0 +1,34 @@
+// What a rule sees and what it may say. native/src/rules/skeleton.h is a commented rule to copy.
+#pragma once
+
+#include "core/numeric.h"
+#include "fettle/plan.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+// What a step tells a rule before it forms its coefficients.
+struct StepContext {
+  const double* hyper;  // the group's hyperparameters; hyper[0] is this step's lr
+  int64_t step;         // t, 1 in a tensor's first step
+  double gradientNorm;  // global norm of the gradients as the rule sees them; 0 unless the rule asks for it
+  double elements;      // elements of the tensor
+  double* scalars;      // the rule's double scalars of this tensor, to be read and replaced
+};
+
+// Defaults that a rule inherits and overrides where it differs.
+struct RuleDefaults {
+  static constexpr int gathers = 0;               // reductions that must be complete before the update
+  static constexpr int sums = 0;                  // sums that each gather forms
+  static constexpr bool needsGradientNorm = false;
+};
+
+// The pairs whose products a gather sums, in double: sum k is the sum over all elements of a[k] * b[k].
+template <class F>
+struct Terms {
+  F a[FETTLE_MAX_SUMS];
+  F b[FETTLE_MAX_SUMS];
+};
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle

@@ -1,0 +1,90 @@
+// Vectors of floats for the CPU tiers, with the operations of numeric.h under the same names.
+//
+// Explicit vectors, not the optimizer's mercy: a rule then loads everything before its first store (arrays
+// at the same page offset stall otherwise) and vectorises whatever it contains.
+#pragma once
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "core/numeric.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+#if defined(__AVX512F__)
+
+struct Mask {
+  __mmask16 bits;
+};
+
+struct Vector {
+  static constexpr int lanes = 16;
+  __m512 v;
+  FETTLE_INLINE Vector() : v(_mm512_undefined_ps()) {}
+  FETTLE_INLINE Vector(__m512 value) : v(value) {}
+  FETTLE_INLINE Vector(float value) : v(_mm512_set1_ps(value)) {}
+  FETTLE_FN Vector load(const float* from) { return Vector(_mm512_loadu_ps(from)); }
+  FETTLE_INLINE void store(float* to) const { _mm512_storeu_ps(to, v); }
+};
+
+FETTLE_FN Vector operator+(Vector a, Vector b) { return _mm512_add_ps(a.v, b.v); }
+FETTLE_FN Vector operator-(Vector a, Vector b) { return _mm512_sub_ps(a.v, b.v); }
+FETTLE_FN Vector operator*(Vector a, Vector b) { return _mm512_mul_ps(a.v, b.v); }
+FETTLE_FN Vector operator/(Vector a, Vector b) { return _mm512_div_ps(a.v, b.v); }
+FETTLE_FN Vector operator-(Vector a) {
+  return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a.v), _mm512_set1_epi32(INT32_MIN)));
+}
+FETTLE_FN Mask operator>(Vector a, Vector b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
+FETTLE_FN Mask operator<(Vector a, Vector b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+FETTLE_FN Mask operator>=(Vector a, Vector b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)}; }
+FETTLE_FN Mask operator<=(Vector a, Vector b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+FETTLE_FN Mask operator==(Vector a, Vector b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+FETTLE_FN Mask operator!=(Vector a, Vector b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NEQ_UQ)}; }
+FETTLE_FN Vector fma(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }
+FETTLE_FN Vector root(Vector x) { return _mm512_sqrt_ps(x.v); }
+FETTLE_FN Vector absolute(Vector x) { return _mm512_abs_ps(x.v); }
+FETTLE_FN Vector select(Mask condition, Vector yes, Vector no) {
+  return _mm512_mask_blend_ps(condition.bits, no.v, yes.v);
+}
+
+#elif defined(__AVX2__)
+
+struct Mask {
+  __m256 bits;
+};
+
+struct Vector {
+  static constexpr int lanes = 8;
+  __m256 v;
+  FETTLE_INLINE Vector() : v(_mm256_undefined_ps()) {}
+  FETTLE_INLINE Vector(__m256 value) : v(value) {}
+  FETTLE_INLINE Vector(float value) : v(_mm256_set1_ps(value)) {}
+  FETTLE_FN Vector load(const float* from) { return Vector(_mm256_loadu_ps(from)); }
+  FETTLE_INLINE void store(float* to) const { _mm256_storeu_ps(to, v); }
+};
+
+FETTLE_FN Vector operator+(Vector a, Vector b) { return _mm256_add_ps(a.v, b.v); }
+FETTLE_FN Vector operator-(Vector a, Vector b) { return _mm256_sub_ps(a.v, b.v); }
+FETTLE_FN Vector operator*(Vector a, Vector b) { return _mm256_mul_ps(a.v, b.v); }
+FETTLE_FN Vector operator/(Vector a, Vector b) { return _mm256_div_ps(a.v, b.v); }
+FETTLE_FN Vector operator-(Vector a) { return _mm256_xor_ps(a.v, _mm256_set1_ps(-0.0f)); }
+FETTLE_FN Mask operator>(Vector a, Vector b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }
+FETTLE_FN Mask operator<(Vector a, Vector b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+FETTLE_FN Mask operator>=(Vector a, Vector b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ)}; }
+FETTLE_FN Mask operator<=(Vector a, Vector b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
+FETTLE_FN Mask operator==(Vector a, Vector b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
+FETTLE_FN Mask operator!=(Vector a, Vector b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_NEQ_UQ)}; }
+FETTLE_FN Vector fma(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a.v, b.v, c.v); }
+FETTLE_FN Vector root(Vector x) { return _mm256_sqrt_ps(x.v); }
+FETTLE_FN Vector absolute(Vector x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x.v); }
+FETTLE_FN Vector select(Mask condition, Vector yes, Vector no) {
+  return _mm256_blendv_ps(no.v, yes.v, condition.bits);
+}
+
+#else
+#error "the CPU tiers need AVX2 at least"
+#endif
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle

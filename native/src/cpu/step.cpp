@@ -1,0 +1,275 @@
+// The step's driver on the CPU, compiled once per tier.
+//
+//   decode -> prologue -> rule -> epilogue -> encode
+//
+// An f32 array is worked on where it lies; any other passes through a tile of padded scratch. Chunks are
+// independent of each other, so any thread may take any of them.
+#include "cpu/tier.h"
+
+#include "core/prepare.h"
+#include "cpu/codec.h"
+#include "cpu/pieces.h"
+#include "cpu/reduce.h"
+#include "cpu/tile.h"
+#include "fettle/fettle.h"
+#include "rules/all.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+namespace {
+
+// Small enough to leave room in the first-level cache for the lines of the next tile.
+constexpr int tileElements = 512;
+// Scratch arrays stand a little more than a tile apart, so that they do not alias in the cache.
+constexpr int tileStride = tileElements + 48;
+
+const RuleEntry rules[] = {
+#define FETTLE_RULE(id, record, ...) entryOf<__VA_ARGS__>(),
+#include "fettle/rules.def"
+#undef FETTLE_RULE
+};
+constexpr int ruleCount = sizeof rules / sizeof rules[0];
+
+const RuleEntry& ruleOf(const fettle_plan& plan, const fettle_tensor& tensor) {
+  return rules[plan.groups[tensor.group].rule];
+}
+
+int64_t chunksOf(const fettle_tensor& tensor) { return (tensor.elements + FETTLE_CHUNK - 1) / FETTLE_CHUNK; }
+
+int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+Prologue prologueOf(const fettle_tensor& tensor) {
+  return {tensor.unscale, tensor.clip_value, tensor.clip_factor};
+}
+
+// Purposes of the random streams of one tensor.
+enum Purpose { roundParameter = 0, roundCopy = 1, roundAverage = 2, roundState = 4 };
+
+Noise noiseOf(const fettle_plan& plan, const fettle_tensor& tensor, int purpose) {
+  return {uint64_t(plan.seed), uint32_t(tensor.step + 1), uint32_t(tensor.stream + purpose)};
+}
+
+// An array's floats first .. first + n - 1: the memory itself, or a decoded tile.
+float* open(const fettle_operand& operand, int64_t first, int n, float* scratch) {
+  if (operand.dtype == FETTLE_F32) return static_cast<float*>(operand.data) + first;
+  decodeTile(operand.data, operand.dtype, first, n, scratch);
+  return scratch;
+}
+
+void encode(const fettle_operand& operand, const Noise& noise, int64_t first, int n, const float* values) {
+  if (operand.dtype == FETTLE_F32) {
+    memcpy(static_cast<float*>(operand.data) + first, values, size_t(n) * sizeof(float));
+  } else if (operand.rounding == FETTLE_STOCHASTIC) {
+    encodeStochastic(values, operand.dtype, first, n, operand.data, noise);
+  } else {
+    encodeNearest(values, operand.dtype, first, n, operand.data);
+  }
+}
+
+// Puts a tile back where it was decoded from; f32 arrays were changed in place.
+void close(const fettle_operand& operand, const Noise& noise, int64_t first, int n, const float* values) {
+  if (operand.dtype != FETTLE_F32) encode(operand, noise, first, n, values);
+}
+
+bool needsTiles(const RuleEntry& rule, const fettle_tensor& tensor) {
+  if (tensor.mask != nullptr || tensor.copy.data != nullptr || tensor.average.data != nullptr) return true;
+  if (tensor.parameter.dtype != FETTLE_F32 || tensor.gradient.dtype != FETTLE_F32) return true;
+  for (int k = 0; k < rule.states; k++) {
+    if (tensor.state[k].dtype != FETTLE_F32) return true;
+  }
+  return false;
+}
+
+struct Scratch {
+  alignas(64) float p[tileStride];
+  float g[tileStride];
+  float state[FETTLE_MAX_STATES][tileStride];
+  float average[tileStride];
+};
+
+Tile openTile(const RuleEntry& rule, const fettle_tensor& tensor, int64_t first, int n, Scratch& scratch) {
+  Tile tile;
+  tile.n = n;
+  tile.p = open(tensor.parameter, first, n, scratch.p);
+  tile.g = open(tensor.gradient, first, n, scratch.g);
+  for (int k = 0; k < FETTLE_MAX_STATES; k++) {
+    tile.state[k] = k < rule.states ? open(tensor.state[k], first, n, scratch.state[k]) : nullptr;
+  }
+  return tile;
+}
+
+Ahead aheadOf(const RuleEntry& rule, const fettle_tensor& tensor, int64_t first) {
+  Ahead ahead;
+  ahead.add(tensor.parameter.data, first, bytesOf(tensor.parameter.dtype));
+  ahead.add(tensor.gradient.data, first, bytesOf(tensor.gradient.dtype));
+  for (int k = 0; k < rule.states; k++) ahead.add(tensor.state[k].data, first, bytesOf(tensor.state[k].dtype));
+  if (tensor.copy.data != nullptr) ahead.add(tensor.copy.data, first, bytesOf(tensor.copy.dtype));
+  if (tensor.average.data != nullptr) ahead.add(tensor.average.data, first, bytesOf(tensor.average.dtype));
+  return ahead;
+}
+
+// The whole pipeline over elements first .. last of a tensor.
+void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, int64_t first, int64_t last) {
+  const RuleEntry& rule = ruleOf(plan, tensor);
+  const Prologue prologue = prologueOf(tensor);
+  Scratch scratch;
+  if (!needsTiles(rule, tensor)) {
+    Tile tile = openTile(rule, tensor, first, 0, scratch);
+    tile.n = last - first;
+    rule.update(tensor.coefficients, prologue, tile, Ahead());
+    return;
+  }
+  const bool averaging = tensor.average.data != nullptr && tensor.average_due != 0.0f;
+  for (int64_t at = first; at < last; at += tileElements) {
+    const int n = int(least(tileElements, last - at));
+    const Tile tile = openTile(rule, tensor, at, n, scratch);
+    const int64_t next = at + tileElements;
+    rule.update(tensor.coefficients, prologue, tile, next < last ? aheadOf(rule, tensor, next) : Ahead());
+    if (tensor.mask != nullptr) applyMask(tile.p, tensor.mask, at, n);
+    if (averaging) {
+      float* average = open(tensor.average, at, n, scratch.average);
+      applyAverage(average, tile.p, n, tensor.average_keep, tensor.average_take);
+      close(tensor.average, noiseOf(plan, tensor, roundAverage), at, n, average);
+    }
+    if (tensor.copy.data != nullptr) encode(tensor.copy, noiseOf(plan, tensor, roundCopy), at, n, tile.p);
+    close(tensor.parameter, noiseOf(plan, tensor, roundParameter), at, n, tile.p);
+    for (int k = 0; k < rule.states; k++) {
+      close(tensor.state[k], noiseOf(plan, tensor, roundState + k), at, n, tile.state[k]);
+    }
+  }
+}
+
+// One chunk of a rule's gather: leaves the chunk's partial sums in the plan.
+void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gather, int64_t chunk) {
+  const RuleEntry& rule = ruleOf(plan, tensor);
+  if (gather >= rule.gathers) return;
+  const Prologue prologue = prologueOf(tensor);
+  Scratch scratch;
+  alignas(64) float products[2 * FETTLE_MAX_SUMS][tileStride];
+  float* a[FETTLE_MAX_SUMS];
+  float* b[FETTLE_MAX_SUMS];
+  Lanes lanes[FETTLE_MAX_SUMS];
+  for (int k = 0; k < FETTLE_MAX_SUMS; k++) {
+    a[k] = products[2 * k];
+    b[k] = products[2 * k + 1];
+    if (k < rule.sums) lanes[k].clear();
+  }
+  const int64_t first = chunk * FETTLE_CHUNK;
+  const int64_t last = least(first + FETTLE_CHUNK, tensor.elements);
+  for (int64_t at = first; at < last; at += tileElements) {
+    const int n = int(least(tileElements, last - at));
+    const Tile tile = openTile(rule, tensor, at, n, scratch);
+    rule.gather(gather, tensor.coefficients, prologue, tile, a, b);
+    for (int k = 0; k < rule.sums; k++) accumulate(lanes[k], a[k], b[k], n);
+  }
+  for (int k = 0; k < rule.sums; k++) {
+    plan.sums[k * plan.chunk_count + tensor.first_chunk + chunk] = treeSum(lanes[k].sum, reductionLanes);
+  }
+}
+
+// One chunk of the gradient pass: the sum of squares after unscaling and clipping by value, and the non-finite flag.
+void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk) {
+  alignas(64) float decoded[tileStride];
+  alignas(64) float values[tileStride];
+  Lanes lanes;
+  lanes.clear();
+  const Prologue prologue = {tensor.unscale, tensor.clip_value, 1.0f};
+  const int64_t first = chunk * FETTLE_CHUNK;
+  const int64_t last = least(first + FETTLE_CHUNK, tensor.elements);
+  bool finite = true;
+  for (int64_t at = first; at < last; at += tileElements) {
+    const int n = int(least(tileElements, last - at));
+    const float* g = open(tensor.gradient, at, n, decoded);
+    finite &= prologueTile(prologue, g, n, values);
+    accumulate(lanes, values, values, n);
+  }
+  if (!finite) __atomic_store_n(&plan.non_finite, 1, __ATOMIC_RELAXED);
+  plan.sums[tensor.first_chunk + chunk] = treeSum(lanes.sum, reductionLanes);
+}
+
+void run(fettle_plan* plan, int phase, int gather, int64_t first, int64_t last) {
+  // The last tensor whose first chunk is not behind `first`; tensors without chunks share a number with their successor.
+  int64_t low = 0;
+  int64_t high = plan->tensor_count;
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    if (plan->tensors[middle].first_chunk <= first) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  int64_t chunk = first;
+  for (int64_t index = low; index < plan->tensor_count && chunk < last; index++) {
+    const fettle_tensor& tensor = plan->tensors[index];
+    const int64_t from = chunk - tensor.first_chunk;
+    const int64_t to = least(chunksOf(tensor), last - tensor.first_chunk);
+    if (to <= from) continue;
+    chunk = tensor.first_chunk + to;
+    if (tensor.active == 0) continue;
+    if (phase == FETTLE_PHASE_APPLY) {
+      applySpan(*plan, tensor, from * FETTLE_CHUNK, least(to * FETTLE_CHUNK, tensor.elements));
+    } else {
+      for (int64_t k = from; k < to; k++) {
+        if (phase == FETTLE_PHASE_GRADIENT) {
+          gradientChunk(*plan, tensor, k);
+        } else {
+          gatherChunk(*plan, tensor, gather, k);
+        }
+      }
+    }
+  }
+}
+
+void begin(fettle_plan* plan) {
+  plan->non_finite = 0;
+  for (int64_t i = 0; i < plan->tensor_count; i++) {
+    if (plan->tensors[i].active != 0) preparePrologue(*plan, plan->tensors[i]);
+  }
+}
+
+int32_t prepare(fettle_plan* plan) {
+  if (plan->gradient_pass != 0) {
+    for (int64_t i = 0; i < plan->tensor_count; i++) {
+      fettle_tensor& tensor = plan->tensors[i];
+      const bool counts = tensor.active != 0;
+      tensor.gradient_square = counts ? treeSum(plan->sums + tensor.first_chunk, chunksOf(tensor)) : 0.0;
+    }
+    finishGradientPass(*plan);
+    if (plan->non_finite != 0 && plan->non_finite_policy != FETTLE_PASS) return FETTLE_NON_FINITE;
+  }
+  for (int64_t i = 0; i < plan->tensor_count; i++) {
+    fettle_tensor& tensor = plan->tensors[i];
+    if (tensor.active == 0) continue;
+    preparePipeline(*plan, tensor);
+    memcpy(tensor.next_scalars, tensor.scalars, sizeof tensor.scalars);
+    ruleOf(*plan, tensor).prepare(contextOf(*plan, tensor), tensor.coefficients);
+  }
+  return FETTLE_OK;
+}
+
+void combine(fettle_plan* plan, int gather) {
+  for (int64_t i = 0; i < plan->tensor_count; i++) {
+    fettle_tensor& tensor = plan->tensors[i];
+    const RuleEntry& rule = ruleOf(*plan, tensor);
+    if (tensor.active == 0 || gather >= rule.gathers) continue;
+    double sums[FETTLE_MAX_SUMS];
+    for (int k = 0; k < rule.sums; k++) {
+      sums[k] = treeSum(plan->sums + k * plan->chunk_count + tensor.first_chunk, chunksOf(tensor));
+    }
+    rule.combine(gather, contextOf(*plan, tensor), sums, tensor.coefficients);
+  }
+}
+
+}  // namespace
+}  // namespace FETTLE_TIER
+
+#define FETTLE_TABLE_OF(tier) FETTLE_TABLE_NAME(tier)
+#define FETTLE_TABLE_NAME(tier) table_##tier
+
+extern const TierTable FETTLE_TABLE_OF(FETTLE_TIER);
+const TierTable FETTLE_TABLE_OF(FETTLE_TIER) = {
+    FETTLE_TIER::ruleCount, FETTLE_TIER::begin, FETTLE_TIER::prepare, FETTLE_TIER::combine, FETTLE_TIER::run,
+};
+
+}  // namespace fettle
