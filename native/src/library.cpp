@@ -27,6 +27,7 @@ const char* fettle_status_text(int32_t status) {
     case FETTLE_OUT_OF_MEMORY: return "out of memory";
     case FETTLE_UNAVAILABLE: return "not available on this machine";
     case FETTLE_CUDA_ERROR: return "a CUDA call failed";
+    case FETTLE_NON_FINITE: return "a gradient is infinite or NaN";
     default: return "unknown status";
   }
 }

@@ -1,7 +1,8 @@
 /** Fused optimizer steps: hand-written C++ and CUDA kernels behind a thin Java API. */
 module org.fettle {
   requires com.google.gson;
-  requires org.bytedeco.javacpp;
+  requires transitive org.bytedeco.javacpp;
 
   exports org.fettle;
+  exports org.fettle.rules;
 }

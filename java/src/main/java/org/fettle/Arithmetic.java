@@ -1,9 +1,11 @@
 package org.fettle;
 
 /**
- * The arithmetic that every backend does with the same bits: the Java twin of {@code native/src/core/numeric.h}.
+ * The arithmetic that every backend does with the same bits: the Java twin of {@code
+ * native/src/core/numeric.h}.
  *
- * <p>{@link Math#fma} goes through BigDecimal on a CPU without the instruction; there an exact emulation serves.
+ * <p>{@link Math#fma} goes through BigDecimal on a CPU without the instruction; there an exact
+ * emulation serves.
  */
 public final class Arithmetic {
   private static final boolean HARDWARE_FMA = probe();
@@ -22,7 +24,7 @@ public final class Arithmetic {
 
   /** The larger of the two; a NaN in x or y comes out. */
   public static float larger(float x, float y) {
-    return x > y ? x : (y != y ? y : (x != x ? x : y));
+    return x > y ? x : (Float.isNaN(y) ? y : (Float.isNaN(x) ? x : y));
   }
 
   /** x limited to [-limit, limit]; NaN stays NaN. */
@@ -32,7 +34,7 @@ public final class Arithmetic {
 
   /** -1, 0 or 1; sign(0) is 0 whatever its sign, and NaN stays NaN. */
   public static float sign(float x) {
-    return x > 0f ? 1f : (x < 0f ? -1f : (x == x ? 0f : x));
+    return x > 0f ? 1f : (x < 0f ? -1f : (Float.isNaN(x) ? x : 0f));
   }
 
   /** keep * average + take * x. */
@@ -68,8 +70,8 @@ public final class Arithmetic {
   }
 
   /**
-   * The exact fma without the instruction: the product is exact in double, the sum is rounded to odd, and rounding that to
-   * float is then the one rounding that was asked for.
+   * The exact fma without the instruction: the product is exact in double, the sum is rounded to
+   * odd, and rounding that to float is then the one rounding that was asked for.
    */
   static float emulatedFma(float a, float b, float c) {
     double product = (double) a * b;
@@ -95,7 +97,8 @@ public final class Arithmetic {
     if (forced != null) {
       return Boolean.parseBoolean(forced);
     }
-    // With the instruction a call takes tens of nanoseconds even when interpreted; through BigDecimal it takes thousands.
+    // With the instruction a call takes tens of nanoseconds even when interpreted; through
+    // BigDecimal it takes thousands.
     long best = Long.MAX_VALUE;
     float value = 1.1f;
     for (int round = 0; round < 5; round++) {

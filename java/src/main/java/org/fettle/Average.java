@@ -1,12 +1,14 @@
 package org.fettle;
 
 /**
- * An exponential moving average of the parameters that rides on the step: {@code average <- a * average + (1 - a) *
- * parameter}. The average tensor starts as the caller filled it, usually a copy of the parameter.
+ * An exponential moving average of the parameters that rides on the step: {@code average <- a *
+ * average + (1 - a) * parameter}. The average tensor starts as the caller filled it, usually a copy
+ * of the parameter.
  *
- * <p>Source: Westlake-AI/SEMA, EMAHook. With i the number of the tensor's step counted from 0 and i at most {@code
- * warmupSteps}: {@link Warmup#CONSTANT} gives a = ratio * decay, {@link Warmup#LINEAR} gives a = decay * (1 - (1 - i /
- * warmupSteps) * (1 - ratio)); later, and without warm-up, a = decay.
+ * <p>Source: Westlake-AI/SEMA, EMAHook. With i the number of the tensor's step counted from 0 and i
+ * at most {@code warmupSteps}: {@link Warmup#CONSTANT} gives a = ratio * decay, {@link
+ * Warmup#LINEAR} gives a = decay * (1 - (1 - i / warmupSteps) * (1 - ratio)); later, and without
+ * warm-up, a = decay.
  *
  * @param decay the factor a, in [0, 1]; default 0.9999
  * @param warmup how a grows
@@ -14,21 +16,34 @@ package org.fettle;
  * @param warmupRatio where the warm-up starts, in [0, 1]
  * @param interval the average moves in every {@code interval}-th step of a tensor
  */
-public record Average(double decay, Warmup warmup, long warmupSteps, double warmupRatio, long interval) {
+public record Average(
+    double decay, Warmup warmup, long warmupSteps, double warmupRatio, long interval) {
   /** How the factor grows in the first steps. */
   public enum Warmup {
     /** It does not. */
-    NONE,
+    NONE(0),
     /** It is smaller by the ratio. */
-    CONSTANT,
+    CONSTANT(1),
     /** It grows linearly from the ratio. */
-    LINEAR
+    LINEAR(2);
+
+    private final int code;
+
+    Warmup(int code) {
+      this.code = code;
+    }
+
+    /** The number in the C ABI ({@code enum fettle_warmup}). */
+    public int code() {
+      return code;
+    }
   }
 
   /** Checks the numbers. */
   public Average {
     Range.check("average decay", decay, decay >= 0 && decay <= 1, "in [0, 1]");
-    Range.check("average warmupRatio", warmupRatio, warmupRatio >= 0 && warmupRatio <= 1, "in [0, 1]");
+    Range.check(
+        "average warmupRatio", warmupRatio, warmupRatio >= 0 && warmupRatio <= 1, "in [0, 1]");
     Range.check("average warmupSteps", warmupSteps, warmupSteps >= 0, ">= 0");
     Range.check("average interval", interval, interval >= 1, ">= 1");
   }

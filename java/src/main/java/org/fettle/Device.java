@@ -21,7 +21,13 @@ public record Device(Kind kind, int index) {
   /** Checks the number. */
   public Device {
     if (index < 0 || (kind == Kind.CPU && index != 0)) {
-      throw new IllegalArgumentException("device index " + index + " of " + kind + ": expected " + (kind == Kind.CPU ? "0" : ">= 0"));
+      throw new IllegalArgumentException(
+          "device index "
+              + index
+              + " of "
+              + kind
+              + ": expected "
+              + (kind == Kind.CPU ? "0" : ">= 0"));
     }
   }
 

@@ -1,22 +1,34 @@
 package org.fettle;
 
 /**
- * Limits on the gradients of a step, fused into it. Values are clipped first, norms are of the clipped values.
+ * Limits on the gradients of a step, fused into it. Values are clipped first, norms are of the
+ * clipped values.
  *
  * @param value every gradient is limited to [-value, value]; {@code POSITIVE_INFINITY} for no limit
  * @param norm which norm is limited
- * @param maxNorm the largest norm; ignored where {@code norm} is {@link Norm#NONE}. The factor is {@code min(1, maxNorm /
- *     (norm + 1e-6))}, as in PyTorch's {@code clip_grad_norm_}
+ * @param maxNorm the largest norm; ignored where {@code norm} is {@link Norm#NONE}. The factor is
+ *     {@code min(1, maxNorm / (norm + 1e-6))}, as in PyTorch's {@code clip_grad_norm_}
  */
 public record GradientClip(double value, Norm norm, double maxNorm) {
   /** Which Euclidean norm is limited. */
   public enum Norm {
     /** None. */
-    NONE,
+    NONE(0),
     /** The norm of each tensor by itself. */
-    TENSOR,
+    TENSOR(1),
     /** One norm over all tensors of the plan that take part in the step. */
-    GLOBAL
+    GLOBAL(2);
+
+    private final int code;
+
+    Norm(int code) {
+      this.code = code;
+    }
+
+    /** The number in the C ABI ({@code enum fettle_clip}). */
+    public int code() {
+      return code;
+    }
   }
 
   /** No limit. */

@@ -77,12 +77,14 @@ public final class Hyper {
   private Object value(String name) {
     read.add(name);
     if (!values.containsKey(name)) {
-      throw new IllegalArgumentException("hyperparameter " + name + " is missing; there are " + values.keySet());
+      throw new IllegalArgumentException(
+          "hyperparameter " + name + " is missing; there are " + values.keySet());
     }
     return values.get(name);
   }
 
   private static IllegalArgumentException wrong(String name, Object value, String expected) {
-    return new IllegalArgumentException("hyperparameter " + name + " is " + value + ": expected " + expected);
+    return new IllegalArgumentException(
+        "hyperparameter " + name + " is " + value + ": expected " + expected);
   }
 }

@@ -6,8 +6,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * What the method table says of a rule. The record that carries it has a static factory {@code fromHyper(String method, Hyper
- * hyper)}.
+ * What the method table says of a rule. The record that carries it has a static factory {@code
+ * fromHyper(String method, Hyper hyper)}.
  */
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.TYPE)

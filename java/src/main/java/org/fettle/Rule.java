@@ -3,15 +3,19 @@ package org.fettle;
 import java.util.List;
 
 /**
- * An optimizer's arithmetic: an immutable record of validated hyperparameters that says which states it keeps and, in the
- * Java reference below, what a step does to one tile of a tensor.
+ * An optimizer's arithmetic: an immutable record of validated hyperparameters that says which
+ * states it keeps and, in the Java reference below, what a step does to one tile of a tensor.
  *
- * <p>The reference is the specification of the native kernels, which give the same bits: every operation is one of {@code
- * + - * /}, square root, fma and comparisons, on floats, in the order written; coefficients are formed in double and
- * rounded once. The same rule stands as a C++ header in {@code native/src/rules}, compiled for every CPU tier and CUDA.
+ * <p>The reference is the specification of the native kernels, which give the same bits: every
+ * operation is one of {@code + - * /}, square root, fma and comparisons, on floats, in the order
+ * written; coefficients are formed in double and rounded once. The same rule stands as a C++ header
+ * in {@code native/src/rules}, compiled for every CPU tier and CUDA.
  */
 public interface Rule {
-  /** The kernel's name in the registry ({@code native/include/fettle/rules.def}); may depend on hyperparameters. */
+  /**
+   * The kernel's name in the registry ({@code native/include/fettle/rules.def}); may depend on
+   * hyperparameters.
+   */
   String id();
 
   /** The learning rate of steps that are not given another. */
@@ -36,7 +40,8 @@ public interface Rule {
   }
 
   /**
-   * The hyperparameters in the order of the C++ header's enum; the first is the learning rate. A switch is 1 or 0.
+   * The hyperparameters in the order of the C++ header's enum; the first is the learning rate. A
+   * switch is 1 or 0.
    */
   double[] hyper();
 
@@ -59,8 +64,8 @@ public interface Rule {
   void coefficients(StepContext step, float[] c);
 
   /**
-   * Forms the terms of gather {@code k}: sum j of the tensor is the sum over its elements of {@code a[j][i] * b[j][i]}, in
-   * double. Must not write {@code p}, {@code g} or {@code state}.
+   * Forms the terms of gather {@code k}: sum j of the tensor is the sum over its elements of {@code
+   * a[j][i] * b[j][i]}, in double. Must not write {@code p}, {@code g} or {@code state}.
    */
   default void gather(
       int k, float[] c, int n, float[] p, float[] g, float[][] state, float[][] a, float[][] b) {}
@@ -87,7 +92,10 @@ public interface Rule {
     /** The step counter t, 1 in a tensor's first step. */
     long step();
 
-    /** The global norm of the gradients as the rule sees them; 0 unless {@link Rule#needsGradientNorm}. */
+    /**
+     * The global norm of the gradients as the rule sees them; 0 unless {@link
+     * Rule#needsGradientNorm}.
+     */
     double gradientNorm();
 
     /** Elements of the tensor. */

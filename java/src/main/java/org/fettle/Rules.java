@@ -15,7 +15,9 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The registry of rules, read from the same {@code rules.def} that the kernels are compiled from. */
+/**
+ * The registry of rules, read from the same {@code rules.def} that the kernels are compiled from.
+ */
 public final class Rules {
   private static final Pattern LINE =
       Pattern.compile("^FETTLE_RULE\\((\\w+), \"([\\w.]+)\", (.+)\\)$", Pattern.MULTILINE);
@@ -77,17 +79,20 @@ public final class Rules {
       if (List.of(record.getAnnotation(Method.class).names()).contains(method)) {
         Rule rule = make(record, method, hyper);
         if (!hyper.unread().isEmpty()) {
-          throw new IllegalArgumentException("method " + method + " has no option " + hyper.unread());
+          throw new IllegalArgumentException(
+              "method " + method + " has no option " + hyper.unread());
         }
         return rule;
       }
     }
-    throw new IllegalArgumentException("unknown method " + method + ": expected one of " + methods());
+    throw new IllegalArgumentException(
+        "unknown method " + method + ": expected one of " + methods());
   }
 
   private static Rule make(Class<? extends Rule> record, String method, Hyper hyper) {
     try {
-      return (Rule) record.getMethod("fromHyper", String.class, Hyper.class).invoke(null, method, hyper);
+      return (Rule)
+          record.getMethod("fromHyper", String.class, Hyper.class).invoke(null, method, hyper);
     } catch (InvocationTargetException e) {
       if (e.getCause() instanceof IllegalArgumentException cause) {
         throw cause;

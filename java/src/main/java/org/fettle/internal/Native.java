@@ -53,4 +53,34 @@ public final class Native {
       @Cast("fettle_cuda_device*") ByteBuffer info,
       @Cast("char*") ByteBuffer reason,
       long reasonBytes);
+
+  @Name("fettle_layout")
+  public static native long layout(int index);
+
+  @Name("fettle_rule_id")
+  public static native String ruleId(int rule);
+
+  @Name("fettle_allocate")
+  public static native @Cast("intptr_t") long allocate(long bytes, long skew);
+
+  @Name("fettle_release")
+  public static native void release(@Cast("void*") long memory, long bytes, long skew);
+
+  @Name("fettle_cpu_step")
+  public static native int cpuStep(@Cast("fettle_plan*") long plan, int tier);
+
+  @Name("fettle_cpu_begin")
+  public static native int cpuBegin(@Cast("fettle_plan*") long plan, int tier);
+
+  @Name("fettle_cpu_prepare")
+  public static native int cpuPrepare(@Cast("fettle_plan*") long plan, int tier);
+
+  @Name("fettle_cpu_combine")
+  public static native int cpuCombine(@Cast("fettle_plan*") long plan, int tier, int gather);
+
+  @Name("fettle_cpu_run")
+  public static native int cpuRun(@Cast("fettle_plan*") long plan, int tier, int phase, int gather);
+
+  @Name("fettle_cpu_commit")
+  public static native int cpuCommit(@Cast("fettle_plan*") long plan);
 }

@@ -18,8 +18,8 @@ import org.fettle.Rule;
  * p = p - (lr / (1 + (t - 1) * lrDecay)) * g / (sqrt(s) + eps)
  * </pre>
  *
- * <p>State: {@code sum}, starting at {@code initialAccumulatorValue}. With eps 0 an element that never saw a gradient gives
- * 0/0, as in PyTorch. Source: torch.optim.Adagrad.
+ * <p>State: {@code sum}, starting at {@code initialAccumulatorValue}. With eps 0 an element that
+ * never saw a gradient gives 0/0, as in PyTorch. Source: torch.optim.Adagrad.
  *
  * @param lr learning rate, finite and at least 0; default 1e-2
  * @param lrDecay finite and at least 0; default 0

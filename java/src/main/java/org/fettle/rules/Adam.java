@@ -18,8 +18,9 @@ import org.fettle.Rule;
  * p = p - (lr / c1) * m / (sqrt(w) / sqrt(c2) + eps),   c1 = 1 - beta1^t, c2 = 1 - beta2^t
  * </pre>
  *
- * <p>The quotient is multiplied through by sqrt(c2), which saves a division and changes no value. States: {@code m}, {@code
- * v}, with amsgrad {@code vmax}. Source: arXiv:1412.6980; torch.optim.Adam; AMSGrad arXiv:1904.09237.
+ * <p>The quotient is multiplied through by sqrt(c2), which saves a division and changes no value.
+ * States: {@code m}, {@code v}, with amsgrad {@code vmax}. Source: arXiv:1412.6980;
+ * torch.optim.Adam; AMSGrad arXiv:1904.09237.
  *
  * @param lr learning rate, finite and at least 0; default 1e-3
  * @param beta1 in [0, 1); default 0.9
@@ -30,11 +31,13 @@ import org.fettle.Rule;
  */
 @Method(
     names = {"adam", "amsgrad"},
-    formula = "g += wd p; m = ema(m, g, beta1); v = ema(v, g g, beta2); p -= lr/c1 m / (sqrt(w)/sqrt(c2) + eps), w = v or max(vmax, v)",
+    formula =
+        "g += wd p; m = ema(m, g, beta1); v = ema(v, g g, beta2); p -= lr/c1 m / (sqrt(w)/sqrt(c2) + eps), w = v or max(vmax, v)",
     source = "arXiv:1412.6980; torch.optim.Adam; arXiv:1904.09237",
     differs = "one division per element: the quotient is multiplied through by sqrt(c2)")
 public record Adam(
-    double lr, double beta1, double beta2, double eps, double weightDecay, boolean amsgrad) implements Rule {
+    double lr, double beta1, double beta2, double eps, double weightDecay, boolean amsgrad)
+    implements Rule {
   /** Checks the hyperparameters. */
   public Adam {
     Range.nonNegative("lr", lr);
@@ -53,7 +56,8 @@ public record Adam(
   public static Adam fromHyper(String method, Hyper hyper) {
     boolean decoupled = hyper.flag("decoupled", false);
     if (decoupled) {
-      throw new IllegalArgumentException("decoupled is true: method " + method + " has coupled decay");
+      throw new IllegalArgumentException(
+          "decoupled is true: method " + method + " has coupled decay");
     }
     return new Adam(
         hyper.number("lr", 1e-3),

@@ -8,12 +8,16 @@ import static org.fettle.Arithmetic.root;
 
 import org.fettle.Rule.StepContext;
 
-/** What Adam and AdamW share: coefficients and the update behind the decay. Twin of {@code rules/adam.h}. */
+/**
+ * What Adam and AdamW share: coefficients and the update behind the decay. Twin of {@code
+ * rules/adam.h}.
+ */
 final class AdamArithmetic {
   private AdamArithmetic() {}
 
   /** beta1, 1 - beta1, beta2, 1 - beta2, -lr sqrt(c2) / c1, eps sqrt(c2), decay. */
-  static void coefficients(StepContext step, double beta1, double beta2, double eps, double decay, float[] c) {
+  static void coefficients(
+      StepContext step, double beta1, double beta2, double eps, double decay, float[] c) {
     double correction1 = 1.0 - power(beta1, step.step());
     double rootCorrection2 = Math.sqrt(1.0 - power(beta2, step.step()));
     c[0] = (float) beta1;

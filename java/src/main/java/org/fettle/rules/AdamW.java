@@ -16,8 +16,9 @@ import org.fettle.Rule;
  * p = p - (lr / c1) * m / (sqrt(w) / sqrt(c2) + eps),   c1 = 1 - beta1^t, c2 = 1 - beta2^t
  * </pre>
  *
- * <p>The quotient is multiplied through by sqrt(c2), which saves a division and changes no value. States: {@code m}, {@code
- * v}, with amsgrad {@code vmax}. Source: arXiv:1711.05101; torch.optim.AdamW; AMSGrad arXiv:1904.09237.
+ * <p>The quotient is multiplied through by sqrt(c2), which saves a division and changes no value.
+ * States: {@code m}, {@code v}, with amsgrad {@code vmax}. Source: arXiv:1711.05101;
+ * torch.optim.AdamW; AMSGrad arXiv:1904.09237.
  *
  * @param lr learning rate, finite and at least 0; default 1e-3
  * @param beta1 in [0, 1); default 0.9
@@ -28,11 +29,13 @@ import org.fettle.Rule;
  */
 @Method(
     names = {"adamw", "adamw-nonfinite", "amsgradw"},
-    formula = "p *= 1 - lr wd; m = ema(m, g, beta1); v = ema(v, g g, beta2); p -= lr/c1 m / (sqrt(w)/sqrt(c2) + eps), w = v or max(vmax, v)",
+    formula =
+        "p *= 1 - lr wd; m = ema(m, g, beta1); v = ema(v, g g, beta2); p -= lr/c1 m / (sqrt(w)/sqrt(c2) + eps), w = v or max(vmax, v)",
     source = "arXiv:1711.05101; torch.optim.AdamW; arXiv:1904.09237",
     differs = "one division per element: the quotient is multiplied through by sqrt(c2)")
 public record AdamW(
-    double lr, double beta1, double beta2, double eps, double weightDecay, boolean amsgrad) implements Rule {
+    double lr, double beta1, double beta2, double eps, double weightDecay, boolean amsgrad)
+    implements Rule {
   /** Checks the hyperparameters. */
   public AdamW {
     Range.nonNegative("lr", lr);
@@ -51,7 +54,8 @@ public record AdamW(
   public static AdamW fromHyper(String method, Hyper hyper) {
     boolean decoupled = hyper.flag("decoupled", true);
     if (!decoupled) {
-      throw new IllegalArgumentException("decoupled is false: method " + method + " has decoupled decay");
+      throw new IllegalArgumentException(
+          "decoupled is false: method " + method + " has decoupled decay");
     }
     return new AdamW(
         hyper.number("lr", 1e-3),

@@ -22,9 +22,9 @@ import org.fettle.Rule;
  * p = p - lr * ratio * u
  * </pre>
  *
- * <p>The ratio stays 1 where wd is 0 unless {@code useNvlamb}, as in apex's fused kernel. States: {@code m}, {@code v}; scalar
- * {@code trust_ratio}, the last ratio. Three passes: the norm, a gather of both norms that only reads, the update. Source:
- * arXiv:1904.00962; NVIDIA/apex.
+ * <p>The ratio stays 1 where wd is 0 unless {@code useNvlamb}, as in apex's fused kernel. States:
+ * {@code m}, {@code v}; scalar {@code trust_ratio}, the last ratio. Three passes: the norm, a
+ * gather of both norms that only reads, the update. Source: arXiv:1904.00962; NVIDIA/apex.
  *
  * @param lr learning rate, finite and at least 0; default 1e-3
  * @param beta1 in [0, 1); default 0.9
@@ -33,11 +33,13 @@ import org.fettle.Rule;
  * @param weightDecay enters the direction, finite and at least 0; default 1e-2
  * @param maxGradNorm the global norm that is left alone, finite and more than 0; default 1
  * @param useNvlamb whether the ratio applies without decay too; default false
- * @param gradAveraging whether m takes (1 - beta1) of the gradient instead of all of it; default true
+ * @param gradAveraging whether m takes (1 - beta1) of the gradient instead of all of it; default
+ *     true
  */
 @Method(
     names = {"lamb"},
-    formula = "g /= max(1, G/maxGradNorm); u = (m/c1) / (sqrt(v/c2) + eps) + wd p; p -= lr (|p|/|u|) u",
+    formula =
+        "g /= max(1, G/maxGradNorm); u = (m/c1) / (sqrt(v/c2) + eps) + wd p; p -= lr (|p|/|u|) u",
     source = "arXiv:1904.00962; NVIDIA/apex",
     differs = "no upper bound on the ratio; the clip has no 1e-6 in its denominator")
 public record Lamb(
@@ -160,7 +162,7 @@ public record Lamb(
     double correction1 = 1.0 - power(beta1, step.step());
     double rootCorrection2 = Math.sqrt(1.0 - power(beta2, step.step()));
     double excess = step.gradientNorm() / maxGradNorm;
-    c[0] = (float) (excess > 1.0 ? 1.0 / excess : (excess == excess ? 1.0 : excess));
+    c[0] = (float) (excess > 1.0 ? 1.0 / excess : (Double.isNaN(excess) ? excess : 1.0));
     c[1] = (float) beta1;
     c[2] = gradAveraging ? (float) (1.0 - beta1) : 1f;
     c[3] = (float) beta2;

@@ -19,8 +19,9 @@ import org.fettle.Rule;
  * m = beta2 * m + (1 - beta2) * g
  * </pre>
  *
- * <p>sign(0) is 0. State: {@code m}. The argument of the sign is two rounded products and one rounded sum, not an fma: another
- * rounding could flip the sign where the sum cancels. Source: arXiv:2302.06675; google/automl.
+ * <p>sign(0) is 0. State: {@code m}. The argument of the sign is two rounded products and one
+ * rounded sum, not an fma: another rounding could flip the sign where the sum cancels. Source:
+ * arXiv:2302.06675; google/automl.
  *
  * @param lr learning rate, finite and at least 0; default 1e-4
  * @param beta1 of the direction, in [0, 1); default 0.9

@@ -23,9 +23,9 @@ import org.fettle.Rule;
  * momentum: b = momentum * b + d ;  p = p - lr * b                      else p = p - lr * d
  * </pre>
  *
- * <p>No bias correction. States: {@code v}, centered {@code grad_avg}, with momentum {@code momentum}. Source:
- * torch.optim.RMSprop; the clamp of w is ours: rounding makes it negative under a steady gradient, and PyTorch then yields
- * NaN.
+ * <p>No bias correction. States: {@code v}, centered {@code grad_avg}, with momentum {@code
+ * momentum}. Source: torch.optim.RMSprop; the clamp of w is ours: rounding makes it negative under
+ * a steady gradient, and PyTorch then yields NaN.
  *
  * @param lr learning rate, finite and at least 0; default 1e-2
  * @param alpha in [0, 1); default 0.99
@@ -36,9 +36,11 @@ import org.fettle.Rule;
  */
 @Method(
     names = {"rmsprop"},
-    formula = "v = ema(v, g g, alpha); w = centered ? max(v - a a, 0) : v; b = momentum b + g / (sqrt(w) + eps); p -= lr b",
+    formula =
+        "v = ema(v, g g, alpha); w = centered ? max(v - a a, 0) : v; b = momentum b + g / (sqrt(w) + eps); p -= lr b",
     source = "torch.optim.RMSprop",
-    differs = "the centered variance is clamped at 0, where PyTorch gives NaN; eps outside the root, where TensorFlow puts it inside")
+    differs =
+        "the centered variance is clamped at 0, where PyTorch gives NaN; eps outside the root, where TensorFlow puts it inside")
 public record RmsProp(
     double lr, double alpha, double eps, double weightDecay, double momentum, boolean centered)
     implements Rule {

@@ -20,15 +20,16 @@ import org.fettle.Rule;
  * p = p - lr * d
  * </pre>
  *
- * <p>State: {@code momentum}, none without momentum. Source: torch.optim.SGD; SGDW arXiv:1711.05101, Algorithm 1, in the
- * lr-scaled form.
+ * <p>State: {@code momentum}, none without momentum. Source: torch.optim.SGD; SGDW
+ * arXiv:1711.05101, Algorithm 1, in the lr-scaled form.
  *
  * @param lr learning rate, finite and at least 0; default 1e-3
  * @param momentum in [0, 1); default 0
  * @param dampening in [0, 1], acts from the second step on; default 0
  * @param nesterov needs momentum and no dampening; default false
  * @param weightDecay finite and at least 0; default 0
- * @param decoupled whether the decay scales the parameter (SGDW) instead of entering the gradient; default false
+ * @param decoupled whether the decay scales the parameter (SGDW) instead of entering the gradient;
+ *     default false
  */
 @Method(
     names = {"sgd", "sgdw"},
@@ -36,7 +37,12 @@ import org.fettle.Rule;
     source = "torch.optim.SGD; SGDW arXiv:1711.05101",
     differs = "momentum must be below 1; decoupled decay is scaled by lr")
 public record Sgd(
-    double lr, double momentum, double dampening, boolean nesterov, double weightDecay, boolean decoupled)
+    double lr,
+    double momentum,
+    double dampening,
+    boolean nesterov,
+    double weightDecay,
+    boolean decoupled)
     implements Rule {
   /** Checks the hyperparameters. */
   public Sgd {
@@ -46,7 +52,11 @@ public record Sgd(
     Range.nonNegative("weightDecay", weightDecay);
     if (nesterov && (momentum == 0 || dampening != 0)) {
       throw new IllegalArgumentException(
-          "nesterov is true with momentum " + momentum + " and dampening " + dampening + ": expected momentum > 0 and dampening 0");
+          "nesterov is true with momentum "
+              + momentum
+              + " and dampening "
+              + dampening
+              + ": expected momentum > 0 and dampening 0");
     }
   }
 

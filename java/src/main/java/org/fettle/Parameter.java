@@ -1,0 +1,49 @@
+package org.fettle;
+
+import java.util.Objects;
+
+/**
+ * One tensor that a plan updates, with what belongs to it. All of them lie on one device and have
+ * the value's shape.
+ *
+ * @param name what messages and state files call it; null for a number
+ * @param value the parameter: F32, BF16 or F16
+ * @param gradient its gradient: F32, BF16 or F16; null if none is there yet (see {@link
+ *     Plan#setGradient})
+ * @param mask a {@link DType#BIT} tensor, or null; where its bit is 0 the parameter becomes +0 in
+ *     every step
+ * @param copy a tensor that receives the new parameter in its own dtype in every step, or null
+ * @param average a tensor that holds the moving average of the parameter, or null
+ */
+public record Parameter(
+    String name, Tensor value, Tensor gradient, Tensor mask, Tensor copy, Tensor average) {
+  /** Checks that there is a value. */
+  public Parameter {
+    Objects.requireNonNull(value, "value");
+  }
+
+  /** A parameter with its gradient and nothing else. */
+  public static Parameter of(Tensor value, Tensor gradient) {
+    return new Parameter(null, value, gradient, null, null, null);
+  }
+
+  /** This, with a name. */
+  public Parameter named(String newName) {
+    return new Parameter(newName, value, gradient, mask, copy, average);
+  }
+
+  /** This, with a pruning mask. */
+  public Parameter withMask(Tensor newMask) {
+    return new Parameter(name, value, gradient, newMask, copy, average);
+  }
+
+  /** This, with a low-precision copy. */
+  public Parameter withCopy(Tensor newCopy) {
+    return new Parameter(name, value, gradient, mask, newCopy, average);
+  }
+
+  /** This, with a moving average. */
+  public Parameter withAverage(Tensor newAverage) {
+    return new Parameter(name, value, gradient, mask, copy, newAverage);
+  }
+}

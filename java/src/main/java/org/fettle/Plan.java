@@ -1,0 +1,280 @@
+package org.fettle;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import org.fettle.internal.PlanSpec;
+import org.fettle.internal.Runner;
+
+/**
+ * Steps over a fixed list of parameters. Built once: the builder checks everything, allocates the
+ * states and lays out the work; {@link #step} then allocates nothing.
+ *
+ * <p>Tensors are numbered over all groups in the order in which they were added. A plan is used by
+ * one thread at a time: a second thread that steps it meanwhile gets an {@link
+ * IllegalStateException}. Closing waits for a step that is under way.
+ */
+public final class Plan implements AutoCloseable {
+  private static final Step DEFAULT_STEP = new Step();
+
+  private final Backend backend;
+  private final PlanSpec spec;
+  private final Runner runner;
+  private final AtomicReference<Thread> user = new AtomicReference<>();
+  private volatile boolean closed;
+  private volatile String broken;
+  private boolean lastStepApplied = true;
+
+  Plan(Backend backend, PlanSpec spec, Runner runner) {
+    this.backend = backend;
+    this.spec = spec;
+    this.runner = runner;
+  }
+
+  /** Starts a plan. */
+  public static PlanBuilder builder() {
+    return new PlanBuilder();
+  }
+
+  /** One step with every rule's own learning rate. */
+  public void step() {
+    step(DEFAULT_STEP);
+  }
+
+  /**
+   * One step. Either all parameters of the groups that take part are updated, or none.
+   *
+   * @throws IllegalArgumentException if {@code step} names a group that the plan does not have;
+   *     nothing was changed
+   * @throws NonFiniteGradientException if the plan raises at non-finite gradients and there is one;
+   *     nothing was changed
+   * @throws IllegalStateException if the plan is closed, or another thread is using it
+   */
+  public void step(Step step) {
+    if (step.groups() > spec.rules().size()) {
+      throw new IllegalArgumentException(
+          "step names group " + (step.groups() - 1) + ": expected below " + spec.rules().size());
+    }
+    enter();
+    try {
+      lastStepApplied = runner.step(step);
+    } catch (Error | RuntimeException e) {
+      broken = "a step failed half way: " + e;
+      throw e;
+    } finally {
+      leave();
+    }
+    if (!lastStepApplied && spec.nonFinite() == NonFinite.RAISE) {
+      throw new NonFiniteGradientException(
+          "a gradient is infinite or NaN; parameters, states and step counters are unchanged");
+    }
+  }
+
+  /** Whether the last step was applied; false if a non-finite gradient stopped it. */
+  public boolean lastStepApplied() {
+    return lastStepApplied;
+  }
+
+  /**
+   * Replaces a tensor's gradient, for callers whose gradients move.
+   *
+   * @param tensor the tensor's number
+   * @param gradient of the parameter's shape and device; null if there is none, which leaves the
+   *     tensor alone
+   */
+  public void setGradient(int tensor, Tensor gradient) {
+    PlanSpec.Entry entry = entry(tensor);
+    if (gradient != null) {
+      PlanChecks.gradient(PlanChecks.name(entry, tensor), entry, gradient, backend);
+    }
+    enter();
+    try {
+      runner.gradient(tensor, gradient);
+    } finally {
+      leave();
+    }
+  }
+
+  /** The number of tensors. */
+  public int tensors() {
+    return spec.tensors().size();
+  }
+
+  /** A tensor's parameter, as it was given. */
+  public Parameter parameter(int tensor) {
+    return entry(tensor).parameter();
+  }
+
+  /** The rule of a tensor's group. */
+  public Rule rule(int tensor) {
+    return spec.rules().get(entry(tensor).group());
+  }
+
+  /**
+   * A state of a tensor, by one of the names of {@link Rule#states}: a view that lives as long as
+   * the plan.
+   */
+  public Tensor state(int tensor, String name) {
+    int index = rule(tensor).states().indexOf(name);
+    if (index < 0) {
+      throw new IllegalArgumentException(
+          "state " + name + " of tensor " + tensor + ": expected one of " + rule(tensor).states());
+    }
+    checkOpen();
+    return entry(tensor).states().get(index);
+  }
+
+  /** The step counter t of a tensor: how many steps it has taken. */
+  public long stepCount(int tensor) {
+    entry(tensor);
+    enter();
+    try {
+      return runner.stepCount(tensor);
+    } finally {
+      leave();
+    }
+  }
+
+  /** A scalar of a tensor, by one of the names of {@link Rule#scalars}. */
+  public double scalar(int tensor, String name) {
+    int index = rule(tensor).scalars().indexOf(name);
+    if (index < 0) {
+      throw new IllegalArgumentException(
+          "scalar "
+              + name
+              + " of tensor "
+              + tensor
+              + ": expected one of "
+              + rule(tensor).scalars());
+    }
+    enter();
+    try {
+      return runner.scalar(tensor, index);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * The global gradient norm of the last step, unscaled and clipped by value but before clipping by
+   * norm; NaN if the plan did not need it.
+   */
+  public double gradientNorm() {
+    enter();
+    try {
+      return runner.gradientNorm();
+    } finally {
+      leave();
+    }
+  }
+
+  /** As {@link #gradientNorm()}, of one tensor. */
+  public double gradientNorm(int tensor) {
+    entry(tensor);
+    enter();
+    try {
+      return runner.gradientNorm(tensor);
+    } finally {
+      leave();
+    }
+  }
+
+  /** The backend that carries out the steps. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /** Bytes of all states. */
+  public long stateBytes() {
+    return spec.tensors().stream()
+        .flatMap(entry -> entry.states().stream())
+        .mapToLong(Tensor::bytes)
+        .sum();
+  }
+
+  /** Frees the states. Waits for a step that is under way; closing twice is fine. */
+  @Override
+  public void close() {
+    if (user.get() == Thread.currentThread()) {
+      throw new IllegalStateException("a plan cannot be closed by its own step");
+    }
+    while (!user.compareAndSet(null, Thread.currentThread())) {
+      Thread.onSpinWait();
+    }
+    try {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      runner.close();
+      for (PlanSpec.Entry entry : spec.tensors()) {
+        entry.states().forEach(backend.engine()::release);
+      }
+    } finally {
+      user.set(null);
+    }
+  }
+
+  PlanSpec spec() {
+    return spec;
+  }
+
+  /** Runs with exclusive use of the runner. */
+  void restore(List<long[]> steps, List<double[]> scalars, Runnable copyStates) {
+    enter();
+    try {
+      copyStates.run();
+      for (int i = 0; i < steps.size(); i++) {
+        runner.stepCount(i, steps.get(i)[0]);
+        for (int k = 0; k < scalars.get(i).length; k++) {
+          runner.scalar(i, k, scalars.get(i)[k]);
+        }
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  private PlanSpec.Entry entry(int tensor) {
+    if (tensor < 0 || tensor >= spec.tensors().size()) {
+      throw new IllegalArgumentException(
+          "tensor " + tensor + ": expected 0 to " + (spec.tensors().size() - 1));
+    }
+    return spec.tensors().get(tensor);
+  }
+
+  private void enter() {
+    if (!user.compareAndSet(null, Thread.currentThread())) {
+      throw new IllegalStateException("the plan is in use by another thread");
+    }
+    if (closed || broken != null) {
+      String reason = closed ? "the plan is closed" : "the plan is broken: " + broken;
+      user.set(null);
+      throw new IllegalStateException(reason);
+    }
+  }
+
+  private void leave() {
+    user.set(null);
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("the plan is closed");
+    }
+  }
+
+  /** Everything by name, for messages. */
+  @Override
+  public String toString() {
+    return "Plan"
+        + Map.of(
+            "tensors",
+            tensors(),
+            "backend",
+            backend.name(),
+            "groups",
+            new ArrayList<>(spec.rules()));
+  }
+}

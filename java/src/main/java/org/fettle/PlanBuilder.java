@@ -1,0 +1,167 @@
+package org.fettle;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.Executor;
+import org.fettle.internal.Engine;
+import org.fettle.internal.PlanSpec;
+import org.fettle.internal.Runner;
+
+/** Collects what a {@link Plan} is made of, and checks all of it. */
+public final class PlanBuilder {
+  private final List<Rule> rules = new ArrayList<>();
+  private final List<List<Parameter>> groups = new ArrayList<>();
+  private GradientClip clip = GradientClip.NONE;
+  private NonFinite nonFinite = NonFinite.PASS;
+  private Average average = new Average(0.9999);
+  private DType stateDType = DType.F32;
+  private Rounding parameterRounding = Rounding.NEAREST;
+  private Rounding copyRounding = Rounding.NEAREST;
+  private Rounding stateRounding = Rounding.NEAREST;
+  private long seed;
+  private int threads = Runtime.getRuntime().availableProcessors();
+  private Executor executor;
+  private Backend backend;
+
+  PlanBuilder() {}
+
+  /** Adds a group: a rule and the parameters that it updates. Groups are numbered from 0. */
+  public PlanBuilder group(Rule rule, Parameter... parameters) {
+    return group(rule, List.of(parameters));
+  }
+
+  /** Adds a group: a rule and the parameters that it updates. Groups are numbered from 0. */
+  public PlanBuilder group(Rule rule, List<Parameter> parameters) {
+    rules.add(Objects.requireNonNull(rule, "rule"));
+    groups.add(List.copyOf(parameters));
+    return this;
+  }
+
+  /** Limits on the gradients; none by default. */
+  public PlanBuilder clip(GradientClip newClip) {
+    clip = Objects.requireNonNull(newClip, "clip");
+    return this;
+  }
+
+  /** What a non-finite gradient does; {@link NonFinite#PASS} by default. */
+  public PlanBuilder nonFinite(NonFinite policy) {
+    nonFinite = Objects.requireNonNull(policy, "policy");
+    return this;
+  }
+
+  /** How the averages of parameters that have one move; decay 0.9999 by default. */
+  public PlanBuilder average(Average newAverage) {
+    average = Objects.requireNonNull(newAverage, "average");
+    return this;
+  }
+
+  /** How the states are stored: F32 by default, BF16 or F16. */
+  public PlanBuilder states(DType dtype, Rounding rounding) {
+    stateDType = Objects.requireNonNull(dtype, "dtype");
+    stateRounding = Objects.requireNonNull(rounding, "rounding");
+    return this;
+  }
+
+  /** How parameters of 16 bits are rounded; to nearest by default. */
+  public PlanBuilder rounding(Rounding rounding) {
+    parameterRounding = Objects.requireNonNull(rounding, "rounding");
+    return this;
+  }
+
+  /** How low-precision copies are rounded; to nearest by default. */
+  public PlanBuilder copyRounding(Rounding rounding) {
+    copyRounding = Objects.requireNonNull(rounding, "rounding");
+    return this;
+  }
+
+  /** The seed of everything random; all 64 bits count. 0 by default. */
+  public PlanBuilder seed(long newSeed) {
+    seed = newSeed;
+    return this;
+  }
+
+  /**
+   * The most threads that may work on a step; all processors by default. Results do not depend on
+   * it.
+   */
+  public PlanBuilder threads(int most) {
+    Range.check("threads", most, most >= 1, ">= 1");
+    threads = most;
+    return this;
+  }
+
+  /**
+   * Where a step fans out; the common pool by default. What it rejects runs on the caller's thread.
+   */
+  public PlanBuilder executor(Executor newExecutor) {
+    executor = Objects.requireNonNull(newExecutor, "executor");
+    return this;
+  }
+
+  /**
+   * What carries out the steps; {@link Backend#best} by default, or CUDA where the tensors are on a
+   * device.
+   */
+  public PlanBuilder backend(Backend newBackend) {
+    backend = Objects.requireNonNull(newBackend, "backend");
+    return this;
+  }
+
+  /**
+   * Checks everything, allocates the states and lays out the work.
+   *
+   * @throws IllegalArgumentException naming the tensor, what was expected and what was found
+   * @throws OutOfMemoryError if there is no memory for the states; whatever was allocated is freed
+   */
+  public Plan build() {
+    Backend chosen = backend == null ? PlanChecks.backendFor(groups) : backend;
+    PlanChecks.all(rules, groups, stateDType, chosen);
+    Engine engine = chosen.engine();
+    List<Tensor> allocated = new ArrayList<>();
+    Runner runner = null;
+    try {
+      List<PlanSpec.Entry> entries = new ArrayList<>();
+      for (int group = 0; group < groups.size(); group++) {
+        for (Parameter parameter : groups.get(group)) {
+          entries.add(
+              new PlanSpec.Entry(
+                  group, parameter, states(engine, rules.get(group), parameter, allocated)));
+        }
+      }
+      PlanSpec spec =
+          new PlanSpec(
+              List.copyOf(rules),
+              List.copyOf(entries),
+              clip,
+              nonFinite,
+              average,
+              parameterRounding,
+              copyRounding,
+              stateRounding,
+              seed,
+              threads,
+              executor);
+      runner = engine.open(spec);
+      return new Plan(chosen, spec, runner);
+    } finally {
+      if (runner == null) {
+        allocated.forEach(engine::release);
+      }
+    }
+  }
+
+  private List<Tensor> states(
+      Engine engine, Rule rule, Parameter parameter, List<Tensor> allocated) {
+    List<Tensor> states = new ArrayList<>();
+    for (int k = 0; k < rule.states().size(); k++) {
+      Tensor state = engine.allocate(stateDType, parameter.value().shape(), k);
+      allocated.add(state);
+      states.add(state);
+      if (rule.initialState(k) != 0f) {
+        StateCopies.fill(engine, state, rule.initialState(k));
+      }
+    }
+    return List.copyOf(states);
+  }
+}

@@ -1,0 +1,35 @@
+package org.fettle.internal;
+
+import java.nio.ByteBuffer;
+import org.fettle.DType;
+import org.fettle.Device;
+import org.fettle.Tensor;
+
+/** What a backend must be able to do. Implemented once per backend. */
+public sealed interface Engine permits JavaEngine, CpuEngine {
+  /** The backend's name. */
+  String name();
+
+  /** Where its tensors are. */
+  Device device();
+
+  /**
+   * Makes a zeroed tensor for a state. Consecutive ordinals lie at different offsets in their
+   * pages.
+   *
+   * @throws OutOfMemoryError if there is no memory
+   */
+  Tensor allocate(DType dtype, long[] shape, int ordinal);
+
+  /** Frees what {@link #allocate} made. */
+  void release(Tensor tensor);
+
+  /** Copies bytes of a tensor to the buffer, as many as remain in it. */
+  void read(Tensor from, long offset, ByteBuffer to);
+
+  /** Copies the buffer's remaining bytes into a tensor. */
+  void write(Tensor to, long offset, ByteBuffer from);
+
+  /** Lays out a validated plan. */
+  Runner open(PlanSpec plan);
+}

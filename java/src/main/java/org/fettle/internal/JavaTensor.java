@@ -1,0 +1,137 @@
+package org.fettle.internal;
+
+import org.fettle.GradientClip;
+import org.fettle.Rule;
+import org.fettle.Step;
+import org.fettle.Tensor;
+
+/**
+ * One tensor of a plan on the Java backend: where its memory is, and what the step that is being
+ * made needs of it.
+ */
+final class JavaTensor implements Rule.StepContext {
+  final PlanSpec plan;
+  final PlanSpec.Entry entry;
+  final Rule rule;
+  final long firstChunk;
+  final int stream;
+  final Windows parameter;
+  final Windows mask;
+  final Windows copy;
+  final Windows average;
+  final Windows[] states;
+  final float[] coefficients = new float[24];
+  final double[] ruleSums = new double[4];
+  final double[] scalars;
+  private final double[] nextScalars;
+
+  Windows gradient;
+  long stepCount;
+  boolean active;
+  double gradientSquare;
+  float unscale;
+  float clipValue;
+  float clipFactor;
+  float averageKeep;
+  float averageTake;
+  boolean averageDue;
+  private double lr;
+  private double ruleNorm;
+
+  JavaTensor(PlanSpec plan, PlanSpec.Entry entry, int number, long firstChunk) {
+    this.plan = plan;
+    this.entry = entry;
+    this.firstChunk = firstChunk;
+    rule = plan.rules().get(entry.group());
+    stream = number * PlanSpec.STREAMS;
+    parameter = new Windows(entry.parameter().value());
+    mask = windows(entry.parameter().mask());
+    copy = windows(entry.parameter().copy());
+    average = windows(entry.parameter().average());
+    states = entry.states().stream().map(Windows::new).toArray(Windows[]::new);
+    gradient = windows(entry.parameter().gradient());
+    scalars = new double[rule.scalars().size()];
+    for (int i = 0; i < scalars.length; i++) {
+      scalars[i] = rule.initialScalar(i);
+    }
+    nextScalars = scalars.clone();
+  }
+
+  private static Windows windows(Tensor tensor) {
+    return tensor == null ? null : new Windows(tensor);
+  }
+
+  void gradient(Tensor tensor) {
+    gradient = windows(tensor);
+  }
+
+  /** Reads what this step was given, and what the gradient pass needs. */
+  void begin(Step step) {
+    active = gradient != null && !step.skips(entry.group());
+    lr = step.lrOf(entry.group(), rule.lr());
+    unscale = (float) (1.0 / step.lossScale());
+    clipValue = (float) plan.clip().value();
+  }
+
+  /** Forms the pipeline's factors and the rule's coefficients. */
+  void prepare(double globalNorm, double newRuleNorm) {
+    GradientClip clip = plan.clip();
+    clipFactor = 1f;
+    if (clip.norm() == GradientClip.Norm.TENSOR) {
+      clipFactor = (float) clipFactor(Math.sqrt(gradientSquare), clip.maxNorm());
+    } else if (clip.norm() == GradientClip.Norm.GLOBAL) {
+      clipFactor = (float) clipFactor(globalNorm, clip.maxNorm());
+    }
+    double keep = JavaRunner.averageKeep(plan.average(), step());
+    averageKeep = (float) keep;
+    averageTake = (float) (1.0 - keep);
+    averageDue = step() % plan.average().interval() == 0;
+    ruleNorm = newRuleNorm;
+    System.arraycopy(scalars, 0, nextScalars, 0, scalars.length);
+    rule.coefficients(this, coefficients);
+  }
+
+  /** Makes the step count. */
+  void commit() {
+    if (active) {
+      stepCount++;
+      System.arraycopy(nextScalars, 0, scalars, 0, scalars.length);
+    }
+  }
+
+  /** min(1, maxNorm / (norm + 1e-6)); an infinite norm gives 0, a NaN gives NaN. */
+  static double clipFactor(double norm, double maxNorm) {
+    double factor = maxNorm / (norm + 1e-6);
+    return factor > 1.0 ? 1.0 : factor;
+  }
+
+  @Override
+  public double lr() {
+    return lr;
+  }
+
+  @Override
+  public long step() {
+    return stepCount + 1;
+  }
+
+  @Override
+  public double gradientNorm() {
+    return ruleNorm;
+  }
+
+  @Override
+  public long elements() {
+    return entry.elements();
+  }
+
+  @Override
+  public double scalar(int index) {
+    return nextScalars[index];
+  }
+
+  @Override
+  public void scalar(int index, double value) {
+    nextScalars[index] = value;
+  }
+}

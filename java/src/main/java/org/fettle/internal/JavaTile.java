@@ -1,0 +1,207 @@
+package org.fettle.internal;
+
+import static org.fettle.Arithmetic.clamp;
+import static org.fettle.Arithmetic.movingAverage;
+
+import org.fettle.DType;
+import org.fettle.Rounding;
+
+/**
+ * One participant's scratch, and the pipeline over it: decode, prologue, rule, epilogue, encode.
+ * Twin of {@code native/src/cpu/step.cpp}. Arrays, because C2 vectorises loops over them and not
+ * over buffers.
+ */
+final class JavaTile {
+  private static final int SIZE = 512;
+
+  // Purposes of the random streams of one tensor.
+  private static final int ROUND_PARAMETER = 0;
+  private static final int ROUND_COPY = 1;
+  private static final int ROUND_AVERAGE = 2;
+  private static final int ROUND_STATE = 4;
+
+  private final float[] p = new float[SIZE];
+  private final float[] g = new float[SIZE];
+  private final float[][] state = new float[4][SIZE];
+  private final float[] average = new float[SIZE];
+  private final float[][] a = new float[4][SIZE];
+  private final float[][] b = new float[4][SIZE];
+  private final double[][] lanes = new double[4][PlanSpec.LANES];
+  private final short[] codes = new short[SIZE];
+  private final int[] words = new int[SIZE];
+
+  /** The whole pipeline over elements first to last - 1. */
+  void apply(JavaTensor tensor, long first, long last) {
+    for (long at = first; at < last; at += SIZE) {
+      int n = (int) Math.min(SIZE, last - at);
+      open(tensor, at, n);
+      prologue(tensor, tensor.clipFactor, n);
+      tensor.rule.update(tensor.coefficients, n, p, g, state);
+      if (tensor.mask != null) {
+        applyMask(tensor.mask, at, n);
+      }
+      if (tensor.average != null && tensor.averageDue) {
+        decode(tensor.average, at, n, average);
+        for (int i = 0; i < n; i++) {
+          average[i] = movingAverage(average[i], p[i], tensor.averageKeep, tensor.averageTake);
+        }
+        // An average of 16 bits is rounded to nearest: it has no policy of its own.
+        encode(tensor, tensor.average, Rounding.NEAREST, ROUND_AVERAGE, at, n, average);
+      }
+      if (tensor.copy != null) {
+        encode(tensor, tensor.copy, tensor.plan.copyRounding(), ROUND_COPY, at, n, p);
+      }
+      encode(tensor, tensor.parameter, tensor.plan.parameterRounding(), ROUND_PARAMETER, at, n, p);
+      for (int k = 0; k < tensor.states.length; k++) {
+        encode(
+            tensor,
+            tensor.states[k],
+            tensor.plan.stateRounding(),
+            ROUND_STATE + k,
+            at,
+            n,
+            state[k]);
+      }
+    }
+  }
+
+  /** One chunk of a gather: its partial sums go to sums[k][at]. */
+  void gather(JavaTensor tensor, int gather, long first, long last, double[][] sums, int index) {
+    int count = tensor.rule.sums();
+    for (int k = 0; k < count; k++) {
+      java.util.Arrays.fill(lanes[k], 0.0);
+    }
+    for (long at = first; at < last; at += SIZE) {
+      int n = (int) Math.min(SIZE, last - at);
+      open(tensor, at, n);
+      prologue(tensor, tensor.clipFactor, n);
+      tensor.rule.gather(gather, tensor.coefficients, n, p, g, state, a, b);
+      for (int k = 0; k < count; k++) {
+        Reduction.accumulate(lanes[k], a[k], b[k], n);
+      }
+    }
+    for (int k = 0; k < count; k++) {
+      sums[k][index] = Reduction.tree(lanes[k], 0, PlanSpec.LANES);
+    }
+  }
+
+  /**
+   * One chunk of the gradient pass: the sum of squares of the unscaled, value-clipped gradient.
+   *
+   * @return whether every gradient was finite, as given and once unscaled
+   */
+  boolean gradientSum(JavaTensor tensor, long first, long last, double[] sums, int index) {
+    java.util.Arrays.fill(lanes[0], 0.0);
+    boolean finite = true;
+    for (long at = first; at < last; at += SIZE) {
+      int n = (int) Math.min(SIZE, last - at);
+      decode(tensor.gradient, at, n, g);
+      // 0 * x is 0 for a finite x and NaN otherwise.
+      float verdict = 0f;
+      for (int i = 0; i < n; i++) {
+        float scaled = g[i] * tensor.unscale;
+        verdict += 0f * g[i] + 0f * scaled;
+      }
+      finite &= verdict == 0f;
+      prologue(tensor, 1f, n);
+      Reduction.accumulate(lanes[0], g, g, n);
+    }
+    sums[index] = Reduction.tree(lanes[0], 0, PlanSpec.LANES);
+    return finite;
+  }
+
+  private void open(JavaTensor tensor, long at, int n) {
+    decode(tensor.parameter, at, n, p);
+    decode(tensor.gradient, at, n, g);
+    for (int k = 0; k < tensor.states.length; k++) {
+      decode(tensor.states[k], at, n, state[k]);
+    }
+  }
+
+  /** Unscale, clip by value, clip by norm; a factor of 1 changes no bit and is left out. */
+  private void prologue(JavaTensor tensor, float clipFactor, int n) {
+    float unscale = tensor.unscale;
+    float limit = tensor.clipValue;
+    if (unscale != 1f) {
+      for (int i = 0; i < n; i++) {
+        g[i] *= unscale;
+      }
+    }
+    if (limit != Float.POSITIVE_INFINITY) {
+      for (int i = 0; i < n; i++) {
+        g[i] = clamp(g[i], limit);
+      }
+    }
+    if (clipFactor != 1f) {
+      for (int i = 0; i < n; i++) {
+        g[i] *= clipFactor;
+      }
+    }
+  }
+
+  private void applyMask(Windows mask, long at, int n) {
+    for (int i = 0; i < n; i += 8) {
+      int bits = mask.getByte(at + i);
+      for (int k = 0; k < 8 && i + k < n; k++) {
+        if ((bits >> k & 1) == 0) {
+          p[i + k] = 0f;
+        }
+      }
+    }
+  }
+
+  private void decode(Windows from, long at, int n, float[] to) {
+    if (from.dtype() == DType.F32) {
+      from.getFloats(at, to, n);
+      return;
+    }
+    from.getShorts(at, codes, n);
+    if (from.dtype() == DType.BF16) {
+      for (int i = 0; i < n; i++) {
+        to[i] = Float.intBitsToFloat(codes[i] << 16);
+      }
+    } else {
+      for (int i = 0; i < n; i++) {
+        to[i] = Formats.decodeF16(codes[i]);
+      }
+    }
+  }
+
+  private void encode(
+      JavaTensor tensor,
+      Windows to,
+      Rounding rounding,
+      int purpose,
+      long at,
+      int n,
+      float[] values) {
+    if (to.dtype() == DType.F32) {
+      to.putFloats(at, values, n);
+      return;
+    }
+    DType dtype = to.dtype();
+    if (rounding == Rounding.STOCHASTIC) {
+      for (int i = 0; i < n; i += 4) {
+        Philox.words(
+            tensor.plan.seed(),
+            (at + i) >>> 2,
+            (int) tensor.step(),
+            tensor.stream + purpose,
+            words,
+            i);
+      }
+      for (int i = 0; i < n; i++) {
+        codes[i] = Formats.stochastic(dtype, values[i], words[i]);
+      }
+    } else if (dtype == DType.BF16) {
+      for (int i = 0; i < n; i++) {
+        codes[i] = Formats.nearestBf16(values[i]);
+      }
+    } else {
+      for (int i = 0; i < n; i++) {
+        codes[i] = Formats.nearestF16(values[i]);
+      }
+    }
+    to.putShorts(at, codes, n);
+  }
+}

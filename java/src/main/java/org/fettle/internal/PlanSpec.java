@@ -1,0 +1,73 @@
+package org.fettle.internal;
+
+import java.util.List;
+import java.util.concurrent.Executor;
+import org.fettle.Average;
+import org.fettle.GradientClip;
+import org.fettle.NonFinite;
+import org.fettle.Parameter;
+import org.fettle.Rounding;
+import org.fettle.Rule;
+import org.fettle.Tensor;
+
+/**
+ * A validated plan.
+ *
+ * @param rules one rule per group
+ * @param tensors all parameters, groups one behind the other
+ * @param clip limits on the gradients
+ * @param nonFinite what a non-finite gradient does
+ * @param average the moving average, also where no parameter has one
+ * @param parameterRounding how parameters of 16 bits are rounded
+ * @param copyRounding how low-precision copies are rounded
+ * @param stateRounding how states of 16 bits are rounded
+ * @param seed of the random streams
+ * @param threads the most threads that may work on a step
+ * @param executor where to fan out; null for the common pool
+ */
+public record PlanSpec(
+    List<Rule> rules,
+    List<Entry> tensors,
+    GradientClip clip,
+    NonFinite nonFinite,
+    Average average,
+    Rounding parameterRounding,
+    Rounding copyRounding,
+    Rounding stateRounding,
+    long seed,
+    int threads,
+    Executor executor) {
+  /** Elements of one chunk: the unit of work and of the reduction order. */
+  public static final int CHUNK = 4096;
+
+  /** Lanes of a chunk in the reduction order. */
+  public static final int LANES = 128;
+
+  /** Random streams per tensor. */
+  public static final int STREAMS = 16;
+
+  /** A parameter with its states. */
+  public record Entry(int group, Parameter parameter, List<Tensor> states) {
+    /** Elements of the parameter. */
+    public long elements() {
+      return parameter.value().elements();
+    }
+
+    /** Chunks of the parameter. */
+    public long chunks() {
+      return (elements() + CHUNK - 1) / CHUNK;
+    }
+  }
+
+  /** Whether the gradients are read once more before the step. */
+  public boolean needsGradientPass() {
+    return nonFinite != NonFinite.PASS
+        || clip.norm() != GradientClip.Norm.NONE
+        || rules.stream().anyMatch(Rule::needsGradientNorm);
+  }
+
+  /** The most gathers that a rule of the plan makes. */
+  public int gathers() {
+    return rules.stream().mapToInt(Rule::gathers).max().orElse(0);
+  }
+}

@@ -1,0 +1,40 @@
+package org.fettle.internal;
+
+/**
+ * The fixed-order double reduction: twin of {@code native/src/cpu/reduce.h} and {@code
+ * core/tree.h}. Lane l of a chunk adds elements l, l + 128, ...; the lanes of a chunk and then the
+ * chunks are added by halving trees.
+ */
+final class Reduction {
+  private Reduction() {}
+
+  /** Adds a[i] * b[i], i &lt; n, to the lanes; element 0 belongs to lane 0. */
+  static void accumulate(double[] lanes, float[] a, float[] b, int n) {
+    for (int start = 0; start < n; start += PlanSpec.LANES) {
+      int width = Math.min(PlanSpec.LANES, n - start);
+      for (int l = 0; l < width; l++) {
+        // The product of two floats is exact in double.
+        lanes[l] += (double) a[start + l] * b[start + l];
+      }
+    }
+  }
+
+  /** Adds {@code count} sums from {@code at} on by halving, in place. */
+  static double tree(double[] sums, int at, int count) {
+    if (count <= 0) {
+      return 0.0;
+    }
+    int half = 1;
+    while (half < count) {
+      half *= 2;
+    }
+    int left = count;
+    for (half /= 2; half > 0; half /= 2) {
+      for (int i = 0; i < half && i + half < left; i++) {
+        sums[at + i] += sums[at + i + half];
+      }
+      left = Math.min(left, half);
+    }
+    return sums[at];
+  }
+}

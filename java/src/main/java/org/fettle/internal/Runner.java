@@ -1,0 +1,44 @@
+package org.fettle.internal;
+
+import org.fettle.Step;
+import org.fettle.Tensor;
+
+/**
+ * A plan laid out by a backend. Used by one thread at a time; tensors are numbered over all groups.
+ */
+public interface Runner extends AutoCloseable {
+  /**
+   * Carries out one step.
+   *
+   * @return false if a non-finite gradient stopped it
+   */
+  boolean step(Step step);
+
+  /** Replaces a tensor's gradient; null for none. */
+  void gradient(int tensor, Tensor gradient);
+
+  /** A tensor's step counter. */
+  long stepCount(int tensor);
+
+  /** Sets a tensor's step counter. */
+  void stepCount(int tensor, long count);
+
+  /** A scalar of a tensor's rule. */
+  double scalar(int tensor, int index);
+
+  /** Sets a scalar of a tensor's rule. */
+  void scalar(int tensor, int index, double value);
+
+  /**
+   * The global gradient norm of the last step, before clipping by norm; NaN if it was not formed.
+   */
+  double gradientNorm();
+
+  /**
+   * A tensor's gradient norm in the last step, before clipping by norm; NaN if it was not formed.
+   */
+  double gradientNorm(int tensor);
+
+  @Override
+  void close();
+}
