@@ -135,8 +135,9 @@ public final class Tensor {
       throw new IllegalArgumentException(
           bytes + " bytes: expected at most 2 GiB; view memory of your own instead");
     }
-    ByteBuffer memory = ByteBuffer.allocateDirect((int) bytes + 64).alignedSlice(64);
-    return of(memory, dtype, shape);
+    ByteBuffer memory = ByteBuffer.allocateDirect((int) bytes + 63);
+    int start = (64 - memory.alignmentOffset(0, 64)) % 64;
+    return of(memory.slice(start, (int) bytes), dtype, shape);
   }
 
   /** How the elements are stored. */
