@@ -51,10 +51,10 @@ bool versions_match(void* library, const char* path, char* reason, int64_t reaso
 
 bool fill(fettle_cuda* cuda, void* library, const char* path, char* reason, int64_t reason_bytes) {
   if (!versions_match(library, path, reason, reason_bytes)) return false;
-#define FETTLE_CUDA_ENTRY(name, parameters, arguments)                                                    \
-  if (!find(library, "fettle_cuda_" #name, &cuda->name)) {                                                \
+#define FETTLE_CUDA_ENTRY(name, parameters, arguments)                                       \
+  if (!find(library, "fettle_cuda_" #name, &cuda->name)) {                                   \
     fettle::explain(reason, reason_bytes, "%s lacks the function fettle_cuda_" #name, path); \
-    return false;                                                                                         \
+    return false;                                                                            \
   }
 #include <fettle/cuda.def>
 #undef FETTLE_CUDA_ENTRY
@@ -94,9 +94,9 @@ int32_t fettle_cuda_open(const char* path, fettle_cuda** cuda, char* reason, int
 
 void fettle_cuda_close(fettle_cuda* cuda) { std::free(cuda); }
 
-#define FETTLE_CUDA_ENTRY(name, parameters, arguments)                                               \
+#define FETTLE_CUDA_ENTRY(name, parameters, arguments)                                    \
   int32_t fettle_cuda_call_##name(const fettle_cuda* cuda, FETTLE_CUDA_LIST parameters) { \
-    return cuda != nullptr ? cuda->name arguments : FETTLE_INVALID_ARGUMENT;                         \
+    return cuda != nullptr ? cuda->name arguments : FETTLE_INVALID_ARGUMENT;              \
   }
 #include <fettle/cuda.def>
 #undef FETTLE_CUDA_ENTRY

@@ -8,8 +8,8 @@
 
 namespace fettle {
 
-__attribute__((format(printf, 3, 4))) static inline void explain(char* reason, int64_t reason_bytes,
-                                                                 const char* format, ...) {
+__attribute__((format(printf, 3, 4))) static inline void explain(char* reason, int64_t reason_bytes, const char* format,
+                                                                 ...) {
   if (reason == nullptr || reason_bytes <= 0) return;
   va_list arguments;
   va_start(arguments, format);
