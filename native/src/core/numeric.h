@@ -7,6 +7,7 @@
 #pragma once
 
 #include <math.h>
+#include <string.h>
 
 #include "core/portable.h"
 
@@ -20,6 +21,14 @@ FETTLE_FN float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 FETTLE_FN float root(float x) { return ::sqrtf(x); }
 
 FETTLE_FN float absolute(float x) { return ::fabsf(x); }
+
+// 2^k for an integral k in [-126, 127]; anything for a NaN, which its user multiplies by another NaN.
+FETTLE_FN float powerOfTwo(float k) {
+  const uint32_t bits = uint32_t(int32_t(k == k ? k : 0.0f) + 127) << 23;
+  float result;
+  memcpy(&result, &bits, sizeof result);
+  return result;
+}
 
 FETTLE_FN float select(bool condition, float yes, float no) { return condition ? yes : no; }
 

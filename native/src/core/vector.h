@@ -44,6 +44,9 @@ FETTLE_FN Mask operator!=(Vector a, Vector b) { return {_mm512_cmp_ps_mask(a.v, 
 FETTLE_FN Vector fma(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }
 FETTLE_FN Vector root(Vector x) { return _mm512_sqrt_ps(x.v); }
 FETTLE_FN Vector absolute(Vector x) { return _mm512_abs_ps(x.v); }
+FETTLE_FN Vector powerOfTwo(Vector k) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(k.v), _mm512_set1_epi32(127)), 23));
+}
 FETTLE_FN Vector select(Mask condition, Vector yes, Vector no) {
   return _mm512_mask_blend_ps(condition.bits, no.v, yes.v);
 }
@@ -78,6 +81,9 @@ FETTLE_FN Mask operator!=(Vector a, Vector b) { return {_mm256_cmp_ps(a.v, b.v, 
 FETTLE_FN Vector fma(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a.v, b.v, c.v); }
 FETTLE_FN Vector root(Vector x) { return _mm256_sqrt_ps(x.v); }
 FETTLE_FN Vector absolute(Vector x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x.v); }
+FETTLE_FN Vector powerOfTwo(Vector k) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k.v), _mm256_set1_epi32(127)), 23));
+}
 FETTLE_FN Vector select(Mask condition, Vector yes, Vector no) {
   return _mm256_blendv_ps(no.v, yes.v, condition.bits);
 }

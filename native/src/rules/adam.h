@@ -1,40 +1,45 @@
-// Adam and AdamW, with PyTorch's AMSGrad.
+// Adam and AdamW, with PyTorch's AMSGrad; Adam's eps-hat form; AMSGrad as in the paper.
 //
 //   coupled (Adam): g <- g + wd * p     decoupled (AdamW): p <- p * (1 - lr * wd)
 //   m <- beta1 * m + (1 - beta1) * g ;  v <- beta2 * v + (1 - beta2) * g * g ;  amsgrad: w = vmax <- max(vmax, v), else w = v
 //   p <- p - (lr / c1) * m / (sqrt(w) / sqrt(c2) + eps),   c1 = 1 - beta1^t, c2 = 1 - beta2^t
+//   eps-hat: p <- p - (lr * sqrt(c2) / c1) * m / (sqrt(v) + eps)     paper's AMSGrad: p <- p - lr * m / (sqrt(vmax) + eps)
 //
-// Source: arXiv:1412.6980, arXiv:1711.05101, arXiv:1904.09237; torch.optim.Adam, AdamW. States m, v (, vmax).
-// The quotient is multiplied through by sqrt(c2): stepSize * m / (sqrt(w) + scaledEps) with
-// stepSize = lr * sqrt(c2) / c1 and scaledEps = eps * sqrt(c2) has one division less and the same value.
+// Source: arXiv:1412.6980 (eps-hat: end of section 2), arXiv:1711.05101, arXiv:1904.09237 (Algorithm 2); torch.optim.Adam, AdamW.
+// States m, v (, vmax). The first form's quotient is multiplied through by sqrt(c2): stepSize * m / (sqrt(w) + scaledEps) with
+// stepSize = lr * sqrt(c2) / c1 and scaledEps = eps * sqrt(c2) has one division less and the same value. All forms differ
+// in these two coefficients only.
 #pragma once
 
 #include "core/rule.h"
+#include "rules/moments.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
 
+struct AdamHyper {
+  enum { lr, beta1, beta2, eps, weightDecay };
+};
+
 template <bool decoupled, bool amsgrad>
-struct Adam : RuleDefaults {
+struct Adam : RuleDefaults, AdamHyper {
   static constexpr int states = amsgrad ? 3 : 2;
 
-  enum { lr, beta1, beta2, eps, weightDecay };
-
   struct Coefficients {
-    float beta1, oneMinusBeta1, beta2, oneMinusBeta2, minusStepSize, scaledEps, decay;
+    Moments moments;
+    float minusStepSize, eps, decay;
   };
+
+  FETTLE_FN Coefficients with(const StepContext& step, double stepSize, double denominatorEps) {
+    const double* h = step.hyper;
+    return {Moments::of(h[beta1], h[beta2]), float(-stepSize), float(denominatorEps),
+            decoupled ? float(1.0 - h[lr] * h[weightDecay]) : float(h[weightDecay])};
+  }
 
   FETTLE_FN Coefficients coefficients(const StepContext& step) {
     const double* h = step.hyper;
-    const double correction1 = 1.0 - power(h[beta1], step.step);
-    const double rootCorrection2 = rootOf(1.0 - power(h[beta2], step.step));
-    return {float(h[beta1]),
-            float(1.0 - h[beta1]),
-            float(h[beta2]),
-            float(1.0 - h[beta2]),
-            float(-(h[lr] * rootCorrection2 / correction1)),
-            float(h[eps] * rootCorrection2),
-            decoupled ? float(1.0 - h[lr] * h[weightDecay]) : float(h[weightDecay])};
+    const AdamCorrections c = adamCorrections(h[beta1], h[beta2], step.step);
+    return with(step, h[lr] * c.rootSecond / c.first, h[eps] * c.rootSecond);
   }
 
   template <class F>
@@ -44,14 +49,30 @@ struct Adam : RuleDefaults {
     } else {
       g = withCoupledDecay(g, p, F(c.decay));
     }
-    state[0] = movingAverage(state[0], g, F(c.beta1), F(c.oneMinusBeta1));
-    state[1] = movingAverage(state[1], g * g, F(c.beta2), F(c.oneMinusBeta2));
+    c.moments.update(state[0], state[1], g);
     F second = state[1];
     if (amsgrad) {
       state[states - 1] = larger(state[states - 1], second);
       second = state[states - 1];
     }
-    p = fma(F(c.minusStepSize), state[0] / (root(second) + F(c.scaledEps)), p);
+    p = fma(F(c.minusStepSize), state[0] / (root(second) + F(c.eps)), p);
+  }
+};
+
+template <bool decoupled>
+struct AdamEpsHat : Adam<decoupled, false> {
+  using Base = Adam<decoupled, false>;
+
+  FETTLE_FN typename Base::Coefficients coefficients(const StepContext& step) {
+    const double* h = step.hyper;
+    const AdamCorrections c = adamCorrections(h[Base::beta1], h[Base::beta2], step.step);
+    return Base::with(step, h[Base::lr] * c.rootSecond / c.first, h[Base::eps]);
+  }
+};
+
+struct AmsGradPaper : Adam<false, true> {
+  FETTLE_FN Coefficients coefficients(const StepContext& step) {
+    return with(step, step.hyper[lr], step.hyper[eps]);
   }
 };
 

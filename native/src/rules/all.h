@@ -1,9 +1,21 @@
 // Every rule's header. A new rule adds its line here and in fettle/rules.def.
 #pragma once
 
+#include "rules/adabelief.h"
 #include "rules/adagrad.h"
 #include "rules/adam.h"
+#include "rules/adamax.h"
+#include "rules/adan.h"
+#include "rules/ademamix.h"
+#include "rules/cautious.h"
+#include "rules/diffgrad.h"
+#include "rules/grams.h"
 #include "rules/lamb.h"
+#include "rules/lars.h"
 #include "rules/lion.h"
+#include "rules/lion_kappa.h"
+#include "rules/nadam.h"
+#include "rules/novograd.h"
 #include "rules/rmsprop.h"
 #include "rules/sgd.h"
+#include "rules/stableadamw.h"

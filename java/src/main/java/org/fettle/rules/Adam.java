@@ -115,7 +115,7 @@ public record Adam(
 
   @Override
   public void coefficients(StepContext step, float[] c) {
-    AdamArithmetic.coefficients(step, beta1, beta2, eps, weightDecay, c);
+    AdamArithmetic.corrected(step, beta1, beta2, eps, weightDecay, c);
   }
 
   @Override

@@ -2,8 +2,6 @@ package org.fettle.rules;
 
 import static org.fettle.Arithmetic.fma;
 import static org.fettle.Arithmetic.larger;
-import static org.fettle.Arithmetic.movingAverage;
-import static org.fettle.Arithmetic.power;
 import static org.fettle.Arithmetic.root;
 
 import org.fettle.Rule.StepContext;
@@ -15,33 +13,29 @@ import org.fettle.Rule.StepContext;
 final class AdamArithmetic {
   private AdamArithmetic() {}
 
-  /** beta1, 1 - beta1, beta2, 1 - beta2, -lr sqrt(c2) / c1, eps sqrt(c2), decay. */
+  /** The moments' factors, -stepSize, eps, decay. */
   static void coefficients(
-      StepContext step, double beta1, double beta2, double eps, double decay, float[] c) {
-    double correction1 = 1.0 - power(beta1, step.step());
-    double rootCorrection2 = Math.sqrt(1.0 - power(beta2, step.step()));
-    c[0] = (float) beta1;
-    c[1] = (float) (1.0 - beta1);
-    c[2] = (float) beta2;
-    c[3] = (float) (1.0 - beta2);
-    c[4] = (float) -(step.lr() * rootCorrection2 / correction1);
-    c[5] = (float) (eps * rootCorrection2);
+      double beta1, double beta2, double stepSize, double eps, double decay, float[] c) {
+    Moments.coefficients(beta1, beta2, c);
+    c[4] = (float) -stepSize;
+    c[5] = (float) eps;
     c[6] = (float) decay;
   }
 
+  /** With the corrections c1 and c2, both folded into the step size and eps. */
+  static void corrected(
+      StepContext step, double beta1, double beta2, double eps, double decay, float[] c) {
+    double root = Moments.rootCorrection(beta2, step.step());
+    double stepSize = step.lr() * root / Moments.correction(beta1, step.step());
+    coefficients(beta1, beta2, stepSize, eps * root, decay, c);
+  }
+
   static void update(float[] c, int n, float[] p, float[] g, float[][] state, boolean amsgrad) {
-    final float beta1 = c[0];
-    final float oneMinusBeta1 = c[1];
-    final float beta2 = c[2];
-    final float oneMinusBeta2 = c[3];
     final float minusStepSize = c[4];
     final float scaledEps = c[5];
     final float[] m = state[0];
     final float[] v = state[1];
-    for (int i = 0; i < n; i++) {
-      m[i] = movingAverage(m[i], g[i], beta1, oneMinusBeta1);
-      v[i] = movingAverage(v[i], g[i] * g[i], beta2, oneMinusBeta2);
-    }
+    Moments.update(c, n, m, v, g);
     float[] second = v;
     if (amsgrad) {
       second = state[2];

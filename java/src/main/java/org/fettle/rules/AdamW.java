@@ -113,15 +113,12 @@ public record AdamW(
 
   @Override
   public void coefficients(StepContext step, float[] c) {
-    AdamArithmetic.coefficients(step, beta1, beta2, eps, 1.0 - step.lr() * weightDecay, c);
+    AdamArithmetic.corrected(step, beta1, beta2, eps, 1.0 - step.lr() * weightDecay, c);
   }
 
   @Override
   public void update(float[] c, int n, float[] p, float[] g, float[][] state) {
-    final float decay = c[6];
-    for (int i = 0; i < n; i++) {
-      p[i] = p[i] * decay;
-    }
+    Moments.scale(p, c[6], n);
     AdamArithmetic.update(c, n, p, g, state, amsgrad);
   }
 }
