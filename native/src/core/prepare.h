@@ -7,6 +7,8 @@
 namespace fettle {
 namespace FETTLE_TIER {
 
+FETTLE_FN int64_t chunksOf(const fettle_tensor& tensor) { return (tensor.elements + FETTLE_CHUNK - 1) / FETTLE_CHUNK; }
+
 // min(1, maxNorm / (norm + 1e-6)) as PyTorch has it; an infinite norm gives 0, a NaN gives NaN.
 FETTLE_FN double clipFactor(double norm, double maxNorm) {
   const double factor = maxNorm / (norm + 1e-6);
@@ -30,6 +32,12 @@ FETTLE_FN void preparePrologue(const fettle_plan& plan, fettle_tensor& tensor) {
   tensor.clip_value = float(plan.clip_value);
 }
 
+// The square of a norm that clipping by tensor leaves of it.
+FETTLE_FN double clippedSquare(const fettle_plan& plan, double square) {
+  const double factor = clipFactor(rootOf(square), plan.max_norm);
+  return factor * factor * square;
+}
+
 // The global norms, from each tensor's sum of squares: one halving tree over the tensors of the plan.
 FETTLE_FN void finishGradientPass(fettle_plan& plan) {
   for (int64_t i = 0; i < plan.tensor_count; i++) plan.tensor_sums[i] = plan.tensors[i].gradient_square;
@@ -39,13 +47,14 @@ FETTLE_FN void finishGradientPass(fettle_plan& plan) {
     plan.rule_norm = plan.gradient_norm * clipFactor(plan.gradient_norm, plan.max_norm);
   } else if (plan.clip_kind == FETTLE_CLIP_TENSOR) {
     for (int64_t i = 0; i < plan.tensor_count; i++) {
-      const double square = plan.tensors[i].gradient_square;
-      const double factor = clipFactor(rootOf(square), plan.max_norm);
-      plan.tensor_sums[i] = factor * factor * square;
+      plan.tensor_sums[i] = clippedSquare(plan, plan.tensors[i].gradient_square);
     }
     plan.rule_norm = rootOf(treeSum(plan.tensor_sums, plan.tensor_count));
   }
 }
+
+// Whether the plan's policy ends the step once the gradient pass is complete.
+FETTLE_FN bool stops(const fettle_plan& plan) { return plan.non_finite != 0 && plan.non_finite_policy != FETTLE_PASS; }
 
 // What the pipeline's pieces need of a tensor in the step that is being prepared.
 FETTLE_FN void preparePipeline(const fettle_plan& plan, fettle_tensor& tensor) {

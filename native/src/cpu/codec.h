@@ -2,19 +2,12 @@
 #pragma once
 
 #include "core/formats.h"
-#include "core/philox.h"
+#include "core/noise.h"
 #include "core/vector.h"
 #include "fettle/plan.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
-
-// What stochastic rounding of a tile is keyed by.
-struct Noise {
-  uint64_t seed;
-  uint32_t step;
-  uint32_t stream;
-};
 
 FETTLE_FN int64_t bytesOf(int64_t dtype) { return dtype == FETTLE_F32 ? 4 : 2; }
 

@@ -34,19 +34,10 @@ const RuleEntry& ruleOf(const fettle_plan& plan, const fettle_tensor& tensor) {
   return rules[plan.groups[tensor.group].rule];
 }
 
-int64_t chunksOf(const fettle_tensor& tensor) { return (tensor.elements + FETTLE_CHUNK - 1) / FETTLE_CHUNK; }
-
 int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-Prologue prologueOf(const fettle_tensor& tensor) {
-  return {tensor.unscale, tensor.clip_value, tensor.clip_factor};
-}
-
-// Purposes of the random streams of one tensor.
-enum Purpose { roundParameter = 0, roundCopy = 1, roundAverage = 2, roundState = 4 };
-
 Noise noiseOf(const fettle_plan& plan, const fettle_tensor& tensor, int purpose) {
-  return {uint64_t(plan.seed), uint32_t(tensor.step + 1), uint32_t(tensor.stream + purpose)};
+  return FETTLE_TIER::noiseOf(plan, tensor, tensor.step + 1, purpose);
 }
 
 // An array's floats first .. first + n - 1: the memory itself, or a decoded tile.
@@ -173,7 +164,7 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
   alignas(64) float values[tileStride];
   Lanes lanes;
   lanes.clear();
-  const Prologue prologue = {tensor.unscale, tensor.clip_value, 1.0f};
+  const Prologue prologue = normPrologueOf(tensor);
   const int64_t first = chunk * FETTLE_CHUNK;
   const int64_t last = least(first + FETTLE_CHUNK, tensor.elements);
   bool finite = true;
@@ -236,7 +227,7 @@ int32_t prepare(fettle_plan* plan) {
       tensor.gradient_square = counts ? treeSum(plan->sums + tensor.first_chunk, chunksOf(tensor)) : 0.0;
     }
     finishGradientPass(*plan);
-    if (plan->non_finite != 0 && plan->non_finite_policy != FETTLE_PASS) return FETTLE_NON_FINITE;
+    if (stops(*plan)) return FETTLE_NON_FINITE;
   }
   for (int64_t i = 0; i < plan->tensor_count; i++) {
     fettle_tensor& tensor = plan->tensors[i];

@@ -1,24 +1,12 @@
 // One tile of a tensor on the CPU, and the loops of a rule over it.
 #pragma once
 
-#include "core/rule.h"
+#include "core/prologue.h"
+#include "core/rule_calls.h"
 #include "core/vector.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
-
-// What happens to a gradient before the rule sees it. Every factor is 1 (or infinity) where it is not asked for, and
-// then changes no bit.
-struct Prologue {
-  float unscale;
-  float clipValue;
-  float clipFactor;
-
-  template <class F>
-  FETTLE_INLINE F apply(F g) const {
-    return clamp(g * F(unscale), F(clipValue)) * F(clipFactor);
-  }
-};
 
 // Memory to bring nearer while a tile is computed: the next tile of every array that is read.
 struct Ahead {
@@ -114,24 +102,6 @@ struct RuleEntry {
   void (*gather)(int, const float*, const Prologue&, const Tile&, float* const*, float* const*);
   void (*update)(const float*, const Prologue&, const Tile&, const Ahead&);
 };
-
-template <class R>
-static void prepareRule(const StepContext& step, float* coefficients) {
-  static_assert(sizeof(typename R::Coefficients) <= FETTLE_MAX_COEFFICIENTS * sizeof(float), "too many coefficients");
-  static_assert(R::states <= FETTLE_MAX_STATES && R::sums <= FETTLE_MAX_SUMS, "too many states or sums");
-  const typename R::Coefficients c = R::coefficients(step);
-  memcpy(coefficients, &c, sizeof c);
-}
-
-template <class R>
-static void combineRule(int k, const StepContext& step, const double* sums, float* coefficients) {
-  if constexpr (R::gathers > 0) {
-    typename R::Coefficients c;
-    memcpy(&c, coefficients, sizeof c);
-    R::combine(k, step, sums, c);
-    memcpy(coefficients, &c, sizeof c);
-  }
-}
 
 template <class R>
 constexpr RuleEntry entryOf() {
