@@ -1,6 +1,7 @@
 package org.fettle;
 
 import java.io.PrintStream;
+import java.util.concurrent.ForkJoinPool;
 import org.fettle.internal.BuildInfo;
 import org.fettle.internal.CudaLibrary;
 import org.fettle.internal.NativeLibrary;
@@ -32,7 +33,12 @@ public final class Doctor {
             + System.getProperty("os.version")
             + ", "
             + System.getProperty("os.arch"));
-    line(out, "processors", String.valueOf(Runtime.getRuntime().availableProcessors()));
+    line(
+        out,
+        "threads",
+        Runtime.getRuntime().availableProcessors()
+            + " processors, common pool of "
+            + ForkJoinPool.getCommonPoolParallelism());
     line(out, "javacpp", javacpp());
     line(out, "build id", String.valueOf(BuildInfo.nativeBuildId()));
     if (NativeLibrary.isLoaded()) {
@@ -41,6 +47,7 @@ public final class Doctor {
     } else {
       line(out, "cpu library", "not loaded: " + NativeLibrary.reason());
     }
+    backends(out);
     if (CudaLibrary.isOpen()) {
       line(out, "cuda library", CudaLibrary.origin());
     } else {
@@ -63,6 +70,27 @@ public final class Doctor {
     }
   }
 
+  private static void backends(PrintStream out) {
+    String chosen;
+    try {
+      chosen = Backend.best().name();
+    } catch (IllegalStateException | IllegalArgumentException e) {
+      chosen = "none";
+      line(out, "backend", e.getMessage());
+    }
+    for (Backend.Availability backend : Backend.all()) {
+      String state = "available";
+      if (!backend.isAvailable()) {
+        state = "not available: " + backend.reason();
+      } else if (backend.name().equals(chosen)) {
+        state = "chosen for tensors on the CPU";
+      } else if (backend.name().equals("java")) {
+        state = "available" + (Arithmetic.hardwareFma() ? "" : ", slow: no fma instruction");
+      }
+      line(out, "backend " + backend.name(), state);
+    }
+  }
+
   private static String javacpp() {
     String built = BuildInfo.javacppVersion();
     String found = NativeLibrary.javacppRuntimeVersion();
@@ -76,6 +104,6 @@ public final class Doctor {
   }
 
   private static void line(PrintStream out, String name, String value) {
-    out.printf("%-14s %s%n", name, value);
+    out.printf("%-16s %s%n", name, value);
   }
 }

@@ -59,7 +59,7 @@ final class JavaRunner implements Runner {
     planes = Math.max(planes, gradientPass ? 1 : 0);
     sums = new double[planes][Math.toIntExact(planes == 0 ? 0 : chunks)];
     tensorSums = new double[tensors.length];
-    long elements = plan.tensors().stream().mapToLong(PlanSpec.Entry::elements).sum();
+    long elements = plan.elements();
     participants = (int) Math.max(1, Math.min(plan.threads(), elements / INLINE_ELEMENTS));
     rangeChunks = Math.max(1, chunks / (4L * participants));
     workers = new Workers(participants, plan.executor());

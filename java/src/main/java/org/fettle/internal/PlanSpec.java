@@ -59,6 +59,16 @@ public record PlanSpec(
     }
   }
 
+  /** Chunks of all tensors. */
+  public long chunks() {
+    return tensors.stream().mapToLong(Entry::chunks).sum();
+  }
+
+  /** Elements of all tensors. */
+  public long elements() {
+    return tensors.stream().mapToLong(Entry::elements).sum();
+  }
+
   /** Whether the gradients are read once more before the step. */
   public boolean needsGradientPass() {
     return nonFinite != NonFinite.PASS

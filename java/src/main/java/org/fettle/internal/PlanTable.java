@@ -1,0 +1,205 @@
+package org.fettle.internal;
+
+import java.nio.ByteBuffer;
+import org.fettle.Average;
+import org.fettle.GradientClip;
+import org.fettle.Parameter;
+import org.fettle.Rounding;
+import org.fettle.Rule;
+import org.fettle.Rules;
+import org.fettle.Step;
+import org.fettle.Tensor;
+
+/** A plan's tables in native memory, as {@code native/include/fettle/plan.h} describes them. */
+final class PlanTable implements AutoCloseable {
+  private static final int MAX_SUMS = 4;
+  private static final int DTYPE_NONE = 255;
+
+  private final PlanSpec plan;
+  private final NativeMemory memory;
+  private final ByteBuffer table;
+  private final int tensorsAt;
+  private final int groupsAt;
+  private final Tensor[] gradients;
+
+  /**
+   * Lays the plan out.
+   *
+   * @param rangeChunks chunks that a participant takes at a time
+   * @param scratch whether room for the partial sums of reductions is needed here
+   */
+  PlanTable(PlanSpec plan, long rangeChunks, boolean scratch) {
+    this.plan = plan;
+    int tensors = plan.tensors().size();
+    int groups = plan.rules().size();
+    boolean reduces = scratch && (plan.needsGradientPass() || plan.gathers() > 0);
+    tensorsAt = align(PlanLayout.PLAN_BYTES);
+    groupsAt =
+        align(Math.addExact(tensorsAt, Math.multiplyExact(tensors, PlanLayout.TENSOR_BYTES)));
+    int tensorSumsAt = align(groupsAt + groups * PlanLayout.GROUP_BYTES);
+    int tableBytes = align(tensorSumsAt + tensors * Double.BYTES);
+    long sumsBytes =
+        reduces ? Math.multiplyExact(plan.chunks(), (long) MAX_SUMS * Double.BYTES) : 0;
+    memory = NativeMemory.allocate(tableBytes + sumsBytes, 0);
+    table = Addresses.buffer(address(), tableBytes);
+    gradients = new Tensor[tensors];
+
+    table.putLong(PlanLayout.PLAN_SIZE_FIELD, PlanLayout.PLAN_BYTES);
+    table.putLong(PlanLayout.PLAN_TENSORS, address() + tensorsAt);
+    table.putLong(PlanLayout.PLAN_TENSOR_COUNT, tensors);
+    table.putLong(PlanLayout.PLAN_GROUPS, address() + groupsAt);
+    table.putLong(PlanLayout.PLAN_GROUP_COUNT, groups);
+    table.putLong(PlanLayout.PLAN_CHUNK_COUNT, plan.chunks());
+    table.putLong(PlanLayout.PLAN_RANGE_CHUNKS, rangeChunks);
+    table.putLong(PlanLayout.PLAN_SUMS, reduces ? address() + tableBytes : 0);
+    table.putLong(PlanLayout.PLAN_TENSOR_SUMS, address() + tensorSumsAt);
+    table.putLong(PlanLayout.PLAN_GATHERS, plan.gathers());
+    table.putLong(PlanLayout.PLAN_GRADIENT_PASS, plan.needsGradientPass() ? 1 : 0);
+    table.putLong(PlanLayout.PLAN_NON_FINITE_POLICY, plan.nonFinite().code());
+    table.putLong(PlanLayout.PLAN_SEED, plan.seed());
+    table.putDouble(PlanLayout.PLAN_LOSS_SCALE, 1);
+    putClip(plan.clip());
+    putAverage(plan.average());
+    putTensors();
+    for (int group = 0; group < groups; group++) {
+      putGroup(groupAt(group), plan.rules().get(group));
+    }
+  }
+
+  private static int align(int bytes) {
+    return Math.addExact(bytes, 63) & -64;
+  }
+
+  private void putClip(GradientClip clip) {
+    table.putLong(PlanLayout.PLAN_CLIP_KIND, clip.norm().code());
+    table.putDouble(PlanLayout.PLAN_MAX_NORM, clip.maxNorm());
+    table.putDouble(PlanLayout.PLAN_CLIP_VALUE, clip.value());
+  }
+
+  private void putAverage(Average average) {
+    table.putDouble(PlanLayout.PLAN_AVERAGE_DECAY, average.decay());
+    table.putLong(PlanLayout.PLAN_AVERAGE_WARMUP, average.warmup().code());
+    table.putDouble(PlanLayout.PLAN_AVERAGE_WARMUP_STEPS, (double) average.warmupSteps());
+    table.putDouble(PlanLayout.PLAN_AVERAGE_WARMUP_RATIO, average.warmupRatio());
+    table.putLong(PlanLayout.PLAN_AVERAGE_INTERVAL, average.interval());
+  }
+
+  private void putGroup(int at, Rule rule) {
+    table.putLong(at + PlanLayout.GROUP_RULE, Rules.number(rule.id()));
+    double[] hyper = rule.hyper();
+    for (int i = 0; i < hyper.length; i++) {
+      table.putDouble(at + PlanLayout.GROUP_HYPER + i * Double.BYTES, hyper[i]);
+    }
+  }
+
+  private void putTensors() {
+    long chunk = 0;
+    for (int i = 0; i < plan.tensors().size(); i++) {
+      PlanSpec.Entry entry = plan.tensors().get(i);
+      Parameter parameter = entry.parameter();
+      int at = tensorAt(i);
+      putOperand(at + PlanLayout.TENSOR_PARAMETER, parameter.value(), plan.parameterRounding());
+      putOperand(at + PlanLayout.TENSOR_COPY, parameter.copy(), plan.copyRounding());
+      // An average of 16 bits is rounded to nearest: it has no policy of its own.
+      putOperand(at + PlanLayout.TENSOR_AVERAGE, parameter.average(), Rounding.NEAREST);
+      for (int k = 0; k < entry.states().size(); k++) {
+        int state = at + PlanLayout.TENSOR_STATE + k * PlanLayout.OPERAND_BYTES;
+        putOperand(state, entry.states().get(k), plan.stateRounding());
+      }
+      table.putLong(
+          at + PlanLayout.TENSOR_MASK, parameter.mask() == null ? 0 : parameter.mask().address());
+      table.putLong(at + PlanLayout.TENSOR_ELEMENTS, entry.elements());
+      table.putLong(at + PlanLayout.TENSOR_FIRST_CHUNK, chunk);
+      table.putLong(at + PlanLayout.TENSOR_GROUP, entry.group());
+      table.putLong(at + PlanLayout.TENSOR_STREAM, (long) i * PlanSpec.STREAMS);
+      Rule rule = plan.rules().get(entry.group());
+      for (int k = 0; k < rule.scalars().size(); k++) {
+        scalar(i, k, rule.initialScalar(k));
+      }
+      gradient(i, parameter.gradient());
+      table.putLong(at + PlanLayout.TENSOR_ACTIVE, parameter.gradient() == null ? 0 : 1);
+      chunk += entry.chunks();
+    }
+  }
+
+  private void putOperand(int at, Tensor tensor, Rounding rounding) {
+    table.putLong(at + PlanLayout.OPERAND_DATA, tensor == null ? 0 : tensor.address());
+    table.putLong(
+        at + PlanLayout.OPERAND_DTYPE, tensor == null ? DTYPE_NONE : tensor.dtype().code());
+    table.putLong(at + PlanLayout.OPERAND_ROUNDING, rounding.code());
+  }
+
+  private int tensorAt(int tensor) {
+    return tensorsAt + tensor * PlanLayout.TENSOR_BYTES;
+  }
+
+  private int groupAt(int group) {
+    return groupsAt + group * PlanLayout.GROUP_BYTES;
+  }
+
+  /** Takes over what a step was given. */
+  void step(Step step) {
+    for (int group = 0; group < plan.rules().size(); group++) {
+      double lr = step.lrOf(group, plan.rules().get(group).lr());
+      table.putDouble(groupAt(group) + PlanLayout.GROUP_HYPER, lr);
+    }
+    for (int i = 0; i < gradients.length; i++) {
+      table.putLong(tensorAt(i) + PlanLayout.TENSOR_ACTIVE, isActive(i, step) ? 1 : 0);
+    }
+    table.putDouble(PlanLayout.PLAN_LOSS_SCALE, step.lossScale());
+  }
+
+  /** Whether a tensor takes part in a step. */
+  boolean isActive(int tensor, Step step) {
+    return gradients[tensor] != null && !step.skips(plan.tensors().get(tensor).group());
+  }
+
+  void cursor(long chunk) {
+    table.putLong(PlanLayout.PLAN_CURSOR, chunk);
+  }
+
+  void gradient(int tensor, Tensor gradient) {
+    gradients[tensor] = gradient;
+    putOperand(tensorAt(tensor) + PlanLayout.TENSOR_GRADIENT, gradient, Rounding.NEAREST);
+  }
+
+  long stepCount(int tensor) {
+    return table.getLong(tensorAt(tensor) + PlanLayout.TENSOR_STEP);
+  }
+
+  void stepCount(int tensor, long count) {
+    table.putLong(tensorAt(tensor) + PlanLayout.TENSOR_STEP, count);
+  }
+
+  double scalar(int tensor, int index) {
+    return table.getDouble(tensorAt(tensor) + PlanLayout.TENSOR_SCALARS + index * Double.BYTES);
+  }
+
+  void scalar(int tensor, int index, double value) {
+    table.putDouble(tensorAt(tensor) + PlanLayout.TENSOR_SCALARS + index * Double.BYTES, value);
+  }
+
+  double gradientNorm() {
+    return plan.needsGradientPass() ? table.getDouble(PlanLayout.PLAN_GRADIENT_NORM) : Double.NaN;
+  }
+
+  double gradientNorm(int tensor) {
+    return plan.needsGradientPass()
+        ? Math.sqrt(table.getDouble(tensorAt(tensor) + PlanLayout.TENSOR_GRADIENT_SQUARE))
+        : Double.NaN;
+  }
+
+  boolean nonFinite() {
+    return table.getLong(PlanLayout.PLAN_NON_FINITE) != 0;
+  }
+
+  /** Where the fettle_plan is. */
+  long address() {
+    return memory.address();
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}
