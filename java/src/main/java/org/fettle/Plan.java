@@ -24,7 +24,6 @@ public final class Plan implements AutoCloseable {
   private final AtomicReference<Thread> user = new AtomicReference<>();
   private volatile boolean closed;
   private volatile String broken;
-  private boolean lastStepApplied = true;
 
   Plan(Backend backend, PlanSpec spec, Runner runner) {
     this.backend = backend;
@@ -52,28 +51,87 @@ public final class Plan implements AutoCloseable {
    * @throws IllegalStateException if the plan is closed, or another thread is using it
    */
   public void step(Step step) {
-    if (step.groups() > spec.rules().size()) {
-      throw new IllegalArgumentException(
-          "step names group " + (step.groups() - 1) + ": expected below " + spec.rules().size());
-    }
+    checkGroups(step);
     enter();
+    boolean applied;
     try {
-      lastStepApplied = runner.step(step);
+      applied = runner.step(step);
     } catch (Error | RuntimeException e) {
       broken = "a step failed half way: " + e;
       throw e;
     } finally {
       leave();
     }
-    if (!lastStepApplied && spec.nonFinite() == NonFinite.RAISE) {
-      throw new NonFiniteGradientException(
-          "a gradient is infinite or NaN; parameters, states and step counters are unchanged");
+    raise(applied);
+  }
+
+  /**
+   * Takes over what the following {@link #stepStaged} are given. On CUDA this reaches the device in
+   * the stream's order, so a captured step that is replayed afterwards uses it too.
+   */
+  public void stage(Step step) {
+    checkGroups(step);
+    enter();
+    try {
+      runner.stage(step);
+    } finally {
+      leave();
     }
   }
 
-  /** Whether the last step was applied; false if a non-finite gradient stopped it. */
+  /**
+   * One step with what was staged last. The form for capturing a step into a CUDA graph: stage,
+   * capture this call once, and stage again before each replay.
+   */
+  public void stepStaged() {
+    enter();
+    boolean applied;
+    try {
+      applied = runner.stepStaged();
+    } catch (Error | RuntimeException e) {
+      broken = "a step failed half way: " + e;
+      throw e;
+    } finally {
+      leave();
+    }
+    raise(applied);
+  }
+
+  /** The CUDA stream ({@code cudaStream_t}) of the following calls; has no effect on the CPU. */
+  public void setStream(long stream) {
+    enter();
+    try {
+      runner.stream(stream);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Whether the last step was applied; false if a non-finite gradient stopped it. On CUDA this
+   * waits for the stream.
+   */
   public boolean lastStepApplied() {
-    return lastStepApplied;
+    enter();
+    try {
+      return !runner.stopped();
+    } finally {
+      leave();
+    }
+  }
+
+  private void checkGroups(Step step) {
+    if (step.groups() > spec.rules().size()) {
+      throw new IllegalArgumentException(
+          "step names group " + (step.groups() - 1) + ": expected below " + spec.rules().size());
+    }
+  }
+
+  private void raise(boolean applied) {
+    if (!applied && spec.nonFinite() == NonFinite.RAISE) {
+      throw new NonFiniteGradientException(
+          "a gradient is infinite or NaN; parameters, states and step counters are unchanged");
+    }
   }
 
   /**

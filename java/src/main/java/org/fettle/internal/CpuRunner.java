@@ -31,6 +31,7 @@ final class CpuRunner implements Runner {
   private final Workers workers;
   private final int participants;
   private final Runnable work = this::takeRanges;
+  private boolean stopped;
   private int phase;
   private int gather;
 
@@ -49,13 +50,23 @@ final class CpuRunner implements Runner {
   }
 
   @Override
-  public boolean step(Step step) {
+  public void stage(Step step) {
     table.step(step);
+  }
+
+  @Override
+  public boolean stepStaged() {
     try {
-      return participants == 1 ? applied(Native.cpuStep(address, tier)) : spread();
+      stopped = !(participants == 1 ? applied(Native.cpuStep(address, tier)) : spread());
+      return !stopped;
     } finally {
       Reference.reachabilityFence(this);
     }
+  }
+
+  @Override
+  public boolean stopped() {
+    return stopped;
   }
 
   private boolean spread() {

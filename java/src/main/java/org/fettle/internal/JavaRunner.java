@@ -66,16 +66,25 @@ final class JavaRunner implements Runner {
   }
 
   @Override
-  public boolean step(Step step) {
+  public void stage(Step step) {
+    for (JavaTensor tensor : tensors) {
+      tensor.stage(step);
+    }
+  }
+
+  @Override
+  public boolean stopped() {
+    return nonFinite.get() && plan.nonFinite() != NonFinite.PASS;
+  }
+
+  @Override
+  public boolean stepStaged() {
     checkDenormals();
     nonFinite.set(false);
-    for (JavaTensor tensor : tensors) {
-      tensor.begin(step);
-    }
     if (gradientPass) {
       run(Phase.GRADIENT, 0);
       finishGradientPass();
-      if (nonFinite.get() && plan.nonFinite() != NonFinite.PASS) {
+      if (stopped()) {
         return false;
       }
     }

@@ -65,8 +65,8 @@ final class JavaTensor implements Rule.StepContext {
     gradient = windows(tensor);
   }
 
-  /** Reads what this step was given, and what the gradient pass needs. */
-  void begin(Step step) {
+  /** Takes over what the next steps are given. */
+  void stage(Step step) {
     active = gradient != null && !step.skips(entry.group());
     lr = step.lrOf(entry.group(), rule.lr());
     unscale = (float) (1.0 / step.lossScale());

@@ -2,6 +2,7 @@ package org.fettle.internal;
 
 import java.nio.ByteBuffer;
 import org.fettle.Average;
+import org.fettle.DType;
 import org.fettle.GradientClip;
 import org.fettle.Parameter;
 import org.fettle.Rounding;
@@ -160,7 +161,13 @@ final class PlanTable implements AutoCloseable {
 
   void gradient(int tensor, Tensor gradient) {
     gradients[tensor] = gradient;
-    putOperand(tensorAt(tensor) + PlanLayout.TENSOR_GRADIENT, gradient, Rounding.NEAREST);
+    int at = tensorAt(tensor) + PlanLayout.TENSOR_GRADIENT;
+    putOperand(at, gradient, Rounding.NEAREST);
+    if (gradient == null) {
+      // A gradient that comes later has the parameter's format unless it says otherwise.
+      DType dtype = plan.tensors().get(tensor).parameter().value().dtype();
+      table.putLong(at + PlanLayout.OPERAND_DTYPE, dtype.code());
+    }
   }
 
   long stepCount(int tensor) {

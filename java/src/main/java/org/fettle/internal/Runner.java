@@ -10,9 +10,24 @@ public interface Runner extends AutoCloseable {
   /**
    * Carries out one step.
    *
-   * @return false if a non-finite gradient stopped it
+   * @return false if a non-finite gradient is known to have stopped it
    */
-  boolean step(Step step);
+  default boolean step(Step step) {
+    stage(step);
+    return stepStaged();
+  }
+
+  /** Takes over what the next steps are given. */
+  void stage(Step step);
+
+  /** As {@link #step}, with what was staged. */
+  boolean stepStaged();
+
+  /** Whether a non-finite gradient stopped the last step; may wait for a device. */
+  boolean stopped();
+
+  /** The CUDA stream that the following calls use; ignored on the CPU. */
+  default void stream(long stream) {}
 
   /** Replaces a tensor's gradient; null for none. */
   void gradient(int tensor, Tensor gradient);
