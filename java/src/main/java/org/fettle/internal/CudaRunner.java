@@ -95,14 +95,18 @@ final class CudaRunner implements Runner {
   }
 
   private boolean run(long arguments) {
-    int status =
-        Native.cudaPlanStep(cuda, handle, arguments, stream, call.reason(), CudaCall.REASON_BYTES);
-    Reference.reachabilityFence(this);
-    if (status == NON_FINITE) {
-      return false;
+    try {
+      int status =
+          Native.cudaPlanStep(
+              cuda, handle, arguments, stream, call.reason(), CudaCall.REASON_BYTES);
+      if (status == NON_FINITE) {
+        return false;
+      }
+      check(status, "a step");
+      return true;
+    } finally {
+      Reference.reachabilityFence(this);
     }
-    check(status, "a step");
-    return true;
   }
 
   @Override
