@@ -19,6 +19,7 @@ enum {
   FETTLE_MAX_HYPER = 24,        /* hyperparameters of one group; hyper[0] is always lr */
   FETTLE_MAX_COEFFICIENTS = 24, /* floats that a rule's kernel sees */
   FETTLE_MAX_SUMS = 4,          /* sums that one gather of a rule forms */
+  FETTLE_MAX_ROW_COEFFICIENTS = 2, /* floats that a rule's kernel sees per row */
   FETTLE_CHUNK = 4096           /* elements of one chunk: the unit of work and of the reduction order */
 };
 
@@ -57,7 +58,12 @@ typedef struct fettle_tensor {
   fettle_operand copy;    /* low-precision copy of the new parameter */
   fettle_operand average; /* exponential moving average of the parameter */
   const uint8_t* mask;    /* element i is bit i mod 8 of byte i div 8; 0 makes the parameter +0 */
-  int64_t elements;
+  double* row_state;      /* one double per row that the rule keeps between steps, or NULL */
+  int64_t elements;       /* rows * row_length */
+  int64_t rows;           /* of the reductions: 1 unless the rule reduces by rows of the first axis */
+  int64_t row_length;
+  int64_t first_row;      /* number of this tensor's first row in the plan */
+  int64_t rank;           /* axes of the tensor */
   int64_t first_chunk;    /* number of this tensor's first chunk in the plan */
   int64_t group;
   int64_t stream;         /* Philox streams stream .. stream + 15 belong to this tensor */
@@ -111,6 +117,9 @@ typedef struct fettle_plan {
   double gradient_norm; /* global, of the unscaled and value-clipped gradients, before clipping by norm */
   double rule_norm;     /* the same as the rules see it, after clipping by norm */
   double* tensor_sums;  /* tensor_count doubles of scratch */
+  int64_t row_count;
+  double* row_sums;     /* FETTLE_MAX_SUMS planes of row_count sums, and one plane of scratch behind them */
+  float* row_coefficients; /* FETTLE_MAX_ROW_COEFFICIENTS planes of row_count floats */
 } fettle_plan;
 
 #ifdef __cplusplus

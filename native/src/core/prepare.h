@@ -7,7 +7,24 @@
 namespace fettle {
 namespace FETTLE_TIER {
 
-FETTLE_FN int64_t chunksOf(const fettle_tensor& tensor) { return (tensor.elements + FETTLE_CHUNK - 1) / FETTLE_CHUNK; }
+FETTLE_FN int64_t chunksPerRow(const fettle_tensor& tensor) {
+  return (tensor.row_length + FETTLE_CHUNK - 1) / FETTLE_CHUNK;
+}
+
+FETTLE_FN int64_t chunksOf(const fettle_tensor& tensor) { return tensor.rows * chunksPerRow(tensor); }
+
+// Where a chunk's elements lie: a row starts the chunks anew.
+struct ChunkSpan {
+  int64_t row, first, last;
+};
+
+FETTLE_FN ChunkSpan spanOf(const fettle_tensor& tensor, int64_t chunk) {
+  const int64_t perRow = chunksPerRow(tensor);
+  const int64_t row = tensor.rows == 1 ? 0 : chunk / perRow;
+  const int64_t first = row * tensor.row_length + (chunk - row * perRow) * FETTLE_CHUNK;
+  const int64_t end = (row + 1) * tensor.row_length;
+  return {row, first, first + FETTLE_CHUNK < end ? first + FETTLE_CHUNK : end};
+}
 
 // min(1, maxNorm / (norm + 1e-6)) as PyTorch has it; an infinite norm gives 0, a NaN gives NaN.
 FETTLE_FN double clipFactor(double norm, double maxNorm) {
@@ -73,8 +90,17 @@ FETTLE_FN void preparePipeline(const fettle_plan& plan, fettle_tensor& tensor) {
 
 // What the rule is told of a tensor in the step that is being prepared.
 FETTLE_FN StepContext contextOf(const fettle_plan& plan, fettle_tensor& tensor) {
-  return {plan.groups[tensor.group].hyper, tensor.step + 1, plan.rule_norm, double(tensor.elements),
-          tensor.next_scalars};
+  StepContext context;
+  context.hyper = plan.groups[tensor.group].hyper;
+  context.step = tensor.step + 1;
+  context.gradientNorm = plan.rule_norm;
+  context.elements = double(tensor.elements);
+  context.rows = double(tensor.rows);
+  context.rowLength = double(tensor.row_length);
+  context.rank = tensor.rank;
+  context.largestScore = 0.0;
+  context.scalars = tensor.next_scalars;
+  return context;
 }
 
 // Makes a prepared step count: called once every kernel of the step is done.

@@ -26,5 +26,35 @@ FETTLE_FN void combineRule(int k, const StepContext& step, const double* sums, f
   }
 }
 
+// How much a row speaks for a branch that all rows of a tensor take together.
+template <class R>
+FETTLE_FN double scoreRow(const StepContext& step, const double* sums) {
+  if constexpr (R::rowwise) {
+    return R::score(step, sums);
+  } else {
+    return 0.0;
+  }
+}
+
+template <class R>
+FETTLE_FN void combineRow(int k, const StepContext& step, const float* coefficients, const Row& row) {
+  if constexpr (R::rowwise) {
+    typename R::Coefficients c;
+    memcpy(&c, coefficients, sizeof c);
+    R::row(k, step, c, row);
+  }
+}
+
+// The coefficients of one row: the tensor's, with the row's own in their first places.
+template <class R>
+FETTLE_FN void enterRow(const float* row, float* coefficients) {
+  if constexpr (R::rowwise) {
+    typename R::Coefficients c;
+    memcpy(&c, coefficients, sizeof c);
+    R::enter(row, c);
+    memcpy(coefficients, &c, sizeof c);
+  }
+}
+
 }  // namespace FETTLE_TIER
 }  // namespace fettle

@@ -20,5 +20,15 @@ FETTLE_FN double treeSum(double* sums, int64_t count) {
   return sums[0];
 }
 
+// The largest of sums[0 .. count); a NaN comes out, whatever the order.
+FETTLE_FN double largestOf(const double* sums, int64_t count) {
+  double largest = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    if (sums[i] > largest || sums[i] != sums[i]) largest = sums[i];
+    if (largest != largest) return largest;
+  }
+  return largest;
+}
+
 }  // namespace FETTLE_TIER
 }  // namespace fettle

@@ -11,11 +11,12 @@ namespace FETTLE_TIER {
 
 FETTLE_FN int64_t bytesOf(int64_t dtype) { return dtype == FETTLE_F32 ? 4 : 2; }
 
-// Random words of elements first .. first + n - 1; first is a multiple of 4.
+// Random words for a run of elements of any length: the word of element first + i is words[(first & 3) + i].
 inline __attribute__((noinline)) static void drawWords(const Noise& noise, int64_t first, int n, uint32_t* words) {
   const uint64_t quad = uint64_t(first) >> 2;
-  for (int i = 0; i < (n + 3) / 4; i++) {
-    const Words drawn = philox(noise.seed, quad + uint64_t(i), noise.step, noise.stream);
+  const int quads = (int(first & 3) + n + 3) / 4;
+  for (int i = 0; i < quads; i++) {
+    const Words drawn = wordsOf(noise, quad + uint64_t(i));
     for (int k = 0; k < 4; k++) words[4 * i + k] = drawn.word[k];
   }
 }
@@ -72,10 +73,11 @@ static void encodeNearest(const float* from, int64_t dtype, int64_t first, int n
 static void encodeStochastic(const float* from, int64_t dtype, int64_t first, int n, void* to, const Noise& noise) {
   uint16_t* codes = static_cast<uint16_t*>(to) + first;
   constexpr int batch = 512;
-  uint32_t words[batch];
+  uint32_t drawn[batch + 8];
   for (int done = 0; done < n; done += batch) {
     const int size = n - done < batch ? n - done : batch;
-    drawWords(noise, first + done, size, words);
+    drawWords(noise, first + done, size, drawn);
+    const uint32_t* words = drawn + (first & 3);
     if (dtype == FETTLE_BF16) {
       for (int i = 0; i < size; i++) codes[done + i] = Bf16::stochastic(from[done + i], words[i]);
     } else {

@@ -31,8 +31,14 @@ static bool prologueTile(const Prologue& prologue, const float* g, int n, float*
   return sum == 0.0f;
 }
 
-// Writes +0 where the mask's bit is 0, whatever stood there. first is a multiple of 8.
+// Writes +0 where the mask's bit is 0, whatever stood there.
 static void applyMask(float* p, const uint8_t* mask, int64_t first, int n) {
+  if (first % 8 != 0) {
+    for (int64_t k = 0; k < n; k++) {
+      if ((mask[(first + k) / 8] >> ((first + k) % 8) & 1) == 0) p[k] = 0.0f;
+    }
+    return;
+  }
   const uint8_t* bits = mask + first / 8;
   int i = 0;
 #if defined(__AVX512F__)

@@ -50,5 +50,19 @@ static void accumulate(Lanes& lanes, const float* a, const float* b, int n) {
   for (int i = whole; i < n; i++) lanes.sum[i - whole] += double(a[i]) * double(b[i]);
 }
 
+// The largest of a[0 .. n) and what was there before; a NaN comes out. Exact, so the order does not matter.
+static double largestTile(double before, const float* a, int n) {
+  if (before != before) return before;
+  Vector largest{float(before)};
+  int i = 0;
+  for (; i + Vector::lanes <= n; i += Vector::lanes) largest = larger(largest, Vector::load(a + i));
+  float lane[Vector::lanes];
+  largest.store(lane);
+  float result = lane[0];
+  for (int k = 1; k < Vector::lanes; k++) result = larger(result, lane[k]);
+  for (; i < n; i++) result = larger(result, a[i]);
+  return double(result);
+}
+
 }  // namespace FETTLE_TIER
 }  // namespace fettle

@@ -100,14 +100,15 @@ Ahead aheadOf(const RuleEntry& rule, const fettle_tensor& tensor, int64_t first)
 }
 
 // The whole pipeline over elements first .. last of a tensor.
-void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, int64_t first, int64_t last) {
+void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, const float* coefficients, int64_t first,
+               int64_t last) {
   const RuleEntry& rule = ruleOf(plan, tensor);
   const Prologue prologue = prologueOf(tensor);
   Scratch scratch;
   if (!needsTiles(rule, tensor)) {
     Tile tile = openTile(rule, tensor, first, 0, scratch);
     tile.n = last - first;
-    rule.update(tensor.coefficients, prologue, tile, Ahead());
+    rule.update(coefficients, prologue, tile, Ahead());
     return;
   }
   const bool averaging = tensor.average.data != nullptr && tensor.average_due != 0.0f;
@@ -115,7 +116,7 @@ void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, int64_t fir
     const int n = int(least(tileElements, last - at));
     const Tile tile = openTile(rule, tensor, at, n, scratch);
     const int64_t next = at + tileElements;
-    rule.update(tensor.coefficients, prologue, tile, next < last ? aheadOf(rule, tensor, next) : Ahead());
+    rule.update(coefficients, prologue, tile, next < last ? aheadOf(rule, tensor, next) : Ahead());
     if (tensor.mask != nullptr) applyMask(tile.p, tensor.mask, at, n);
     if (averaging) {
       float* average = open(tensor.average, at, n, scratch.average);
@@ -130,6 +131,27 @@ void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, int64_t fir
   }
 }
 
+// Chunks first .. last of a tensor: one span, or one span per chunk where every row has coefficients of its own.
+void applyChunks(const fettle_plan& plan, const fettle_tensor& tensor, int64_t first, int64_t last) {
+  const RuleEntry& rule = ruleOf(plan, tensor);
+  if (!rule.rowwise) {
+    const int64_t end = least(last * FETTLE_CHUNK, tensor.elements);
+    applySpan(plan, tensor, tensor.coefficients, first * FETTLE_CHUNK, end);
+    return;
+  }
+  for (int64_t chunk = first; chunk < last; chunk++) {
+    const ChunkSpan span = spanOf(tensor, chunk);
+    float row[FETTLE_MAX_ROW_COEFFICIENTS];
+    for (int k = 0; k < FETTLE_MAX_ROW_COEFFICIENTS; k++) {
+      row[k] = plan.row_coefficients[k * plan.row_count + tensor.first_row + span.row];
+    }
+    float coefficients[FETTLE_MAX_COEFFICIENTS];
+    memcpy(coefficients, tensor.coefficients, sizeof coefficients);
+    rule.enterRow(row, coefficients);
+    applySpan(plan, tensor, coefficients, span.first, span.last);
+  }
+}
+
 // One chunk of a rule's gather: leaves the chunk's partial sums in the plan.
 void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gather, int64_t chunk) {
   const RuleEntry& rule = ruleOf(plan, tensor);
@@ -140,21 +162,28 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
   float* a[FETTLE_MAX_SUMS];
   float* b[FETTLE_MAX_SUMS];
   Lanes lanes[FETTLE_MAX_SUMS];
+  double largest[FETTLE_MAX_SUMS] = {};
   for (int k = 0; k < FETTLE_MAX_SUMS; k++) {
     a[k] = products[2 * k];
     b[k] = products[2 * k + 1];
     if (k < rule.sums) lanes[k].clear();
   }
-  const int64_t first = chunk * FETTLE_CHUNK;
-  const int64_t last = least(first + FETTLE_CHUNK, tensor.elements);
-  for (int64_t at = first; at < last; at += tileElements) {
-    const int n = int(least(tileElements, last - at));
+  const ChunkSpan span = spanOf(tensor, chunk);
+  for (int64_t at = span.first; at < span.last; at += tileElements) {
+    const int n = int(least(tileElements, span.last - at));
     const Tile tile = openTile(rule, tensor, at, n, scratch);
     rule.gather(gather, tensor.coefficients, prologue, tile, a, b);
-    for (int k = 0; k < rule.sums; k++) accumulate(lanes[k], a[k], b[k], n);
+    for (int k = 0; k < rule.sums; k++) {
+      if (rule.maximum) {
+        largest[k] = largestTile(largest[k], a[k], n);
+      } else {
+        accumulate(lanes[k], a[k], b[k], n);
+      }
+    }
   }
   for (int k = 0; k < rule.sums; k++) {
-    plan.sums[k * plan.chunk_count + tensor.first_chunk + chunk] = treeSum(lanes[k].sum, reductionLanes);
+    plan.sums[k * plan.chunk_count + tensor.first_chunk + chunk] =
+        rule.maximum ? largest[k] : treeSum(lanes[k].sum, reductionLanes);
   }
 }
 
@@ -165,11 +194,10 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
   Lanes lanes;
   lanes.clear();
   const Prologue prologue = normPrologueOf(tensor);
-  const int64_t first = chunk * FETTLE_CHUNK;
-  const int64_t last = least(first + FETTLE_CHUNK, tensor.elements);
+  const ChunkSpan span = spanOf(tensor, chunk);
   bool finite = true;
-  for (int64_t at = first; at < last; at += tileElements) {
-    const int n = int(least(tileElements, last - at));
+  for (int64_t at = span.first; at < span.last; at += tileElements) {
+    const int n = int(least(tileElements, span.last - at));
     const float* g = open(tensor.gradient, at, n, decoded);
     finite &= prologueTile(prologue, g, n, values);
     accumulate(lanes, values, values, n);
@@ -199,7 +227,7 @@ void run(fettle_plan* plan, int phase, int gather, int64_t first, int64_t last) 
     chunk = tensor.first_chunk + to;
     if (tensor.active == 0) continue;
     if (phase == FETTLE_PHASE_APPLY) {
-      applySpan(*plan, tensor, from * FETTLE_CHUNK, least(to * FETTLE_CHUNK, tensor.elements));
+      applyChunks(*plan, tensor, from, to);
     } else {
       for (int64_t k = from; k < to; k++) {
         if (phase == FETTLE_PHASE_GRADIENT) {
@@ -239,16 +267,67 @@ int32_t prepare(fettle_plan* plan) {
   return FETTLE_OK;
 }
 
+// Partial sums of chunks, or of rows, to one: added by a tree, or the largest of them.
+double reduce(const RuleEntry& rule, double* sums, int64_t count) {
+  return rule.maximum ? largestOf(sums, count) : treeSum(sums, count);
+}
+
+// The sums of a tensor whose rule reduces by rows: each row's first, then a tree over the rows. Leaves the rows' sums in the
+// plan and answers the largest score of a row.
+double reduceRows(fettle_plan& plan, const fettle_tensor& tensor, const StepContext& context, double* sums) {
+  const RuleEntry& rule = ruleOf(plan, tensor);
+  const int64_t perRow = chunksPerRow(tensor);
+  double* scratch = plan.row_sums + FETTLE_MAX_SUMS * plan.row_count + tensor.first_row;
+  for (int k = 0; k < rule.sums; k++) {
+    double* of = plan.row_sums + k * plan.row_count + tensor.first_row;
+    double* chunks = plan.sums + k * plan.chunk_count + tensor.first_chunk;
+    for (int64_t row = 0; row < tensor.rows; row++) {
+      scratch[row] = of[row] = reduce(rule, chunks + row * perRow, perRow);
+    }
+    sums[k] = reduce(rule, scratch, tensor.rows);
+  }
+  double largest = 0.0;
+  for (int64_t row = 0; row < tensor.rows; row++) {
+    double own[FETTLE_MAX_SUMS];
+    for (int k = 0; k < rule.sums; k++) own[k] = plan.row_sums[k * plan.row_count + tensor.first_row + row];
+    const double score = rule.score(context, own);
+    if (score > largest || score != score) largest = score;
+    if (largest != largest) break;
+  }
+  return largest;
+}
+
+void combineRows(const fettle_plan& plan, const fettle_tensor& tensor, const StepContext& context, int gather) {
+  const RuleEntry& rule = ruleOf(plan, tensor);
+  for (int64_t row = 0; row < tensor.rows; row++) {
+    const int64_t at = tensor.first_row + row;
+    double sums[FETTLE_MAX_SUMS];
+    float coefficients[FETTLE_MAX_ROW_COEFFICIENTS] = {};
+    for (int k = 0; k < rule.sums; k++) sums[k] = plan.row_sums[k * plan.row_count + at];
+    double* state = tensor.row_state == nullptr ? nullptr : tensor.row_state + row;
+    rule.row(gather, context, tensor.coefficients, {sums, state, coefficients});
+    for (int k = 0; k < FETTLE_MAX_ROW_COEFFICIENTS; k++) {
+      plan.row_coefficients[k * plan.row_count + at] = coefficients[k];
+    }
+  }
+}
+
 void combine(fettle_plan* plan, int gather) {
   for (int64_t i = 0; i < plan->tensor_count; i++) {
     fettle_tensor& tensor = plan->tensors[i];
     const RuleEntry& rule = ruleOf(*plan, tensor);
     if (tensor.active == 0 || gather >= rule.gathers) continue;
+    StepContext context = contextOf(*plan, tensor);
     double sums[FETTLE_MAX_SUMS];
-    for (int k = 0; k < rule.sums; k++) {
-      sums[k] = treeSum(plan->sums + k * plan->chunk_count + tensor.first_chunk, chunksOf(tensor));
+    if (rule.rowwise) {
+      context.largestScore = reduceRows(*plan, tensor, context, sums);
+    } else {
+      for (int k = 0; k < rule.sums; k++) {
+        sums[k] = reduce(rule, plan->sums + k * plan->chunk_count + tensor.first_chunk, chunksOf(tensor));
+      }
     }
-    rule.combine(gather, contextOf(*plan, tensor), sums, tensor.coefficients);
+    rule.combine(gather, context, sums, tensor.coefficients);
+    if (rule.rowwise) combineRows(*plan, tensor, context, gather);
   }
 }
 

@@ -97,15 +97,21 @@ struct RuleEntry {
   int states;
   int gathers;
   int sums;
+  bool maximum;
+  bool rowwise;
   void (*prepare)(const StepContext&, float*);
   void (*combine)(int, const StepContext&, const double*, float*);
+  double (*score)(const StepContext&, const double*);
+  void (*row)(int, const StepContext&, const float*, const Row&);
+  void (*enterRow)(const float*, float*);
   void (*gather)(int, const float*, const Prologue&, const Tile&, float* const*, float* const*);
   void (*update)(const float*, const Prologue&, const Tile&, const Ahead&);
 };
 
 template <class R>
 constexpr RuleEntry entryOf() {
-  return {R::states, R::gathers, R::sums, prepareRule<R>, combineRule<R>, gatherTile<R>, updateTile<R>};
+  return {R::states,      R::gathers,    R::sums,     R::maximum,    R::rowwise,    prepareRule<R>,
+          combineRule<R>, scoreRow<R>, combineRow<R>, enterRow<R>, gatherTile<R>, updateTile<R>};
 }
 
 }  // namespace FETTLE_TIER

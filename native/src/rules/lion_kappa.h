@@ -2,7 +2,7 @@
 //
 //   u = beta1 * m + (1 - beta1) * g ;  p <- p * (1 - lr * wd) - lr * gradK(u) ;  m <- beta2 * m + (1 - beta2) * g
 //   huber: clamp(u / e, -1, 1)     relativistic: u / sqrt(u^2 + e^2)     deadzone: sign(u) where |u| > e, else 0
-//   l2: u / |u|, the tensor's norm; 0 where it is 0
+//   l2: u / |u|, the tensor's norm; group-l2: each row over its norm; 0 where the norm is 0
 //
 // Source: arXiv:2310.05898 (the recursion; the list of K is ours). State m. u is formed as in Lion.
 #pragma once
@@ -81,6 +81,19 @@ struct LionL2 : LionKappaBase {
   FETTLE_FN void update(const Coefficients& c, F& p, F g, F* state) {
     move(c, p, g, state, blend(c, state[0], g));
   }
+};
+
+struct LionGroupL2 : LionL2 {
+  static constexpr bool rowwise = true;
+
+  FETTLE_FN double score(const StepContext&, const double*) { return 0.0; }
+  FETTLE_FN void combine(int, const StepContext&, const double*, Coefficients&) {}
+
+  FETTLE_FN void row(int, const StepContext& step, const Coefficients&, const Row& row) {
+    row.coefficients[0] = row.sums[0] == 0.0 ? 0.0f : float(-(step.hyper[lr] / rootOf(row.sums[0])));
+  }
+
+  FETTLE_FN void enter(const float* row, Coefficients& c) { c.minusLr = row[0]; }
 };
 
 }  // namespace FETTLE_TIER

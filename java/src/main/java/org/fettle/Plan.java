@@ -214,6 +214,22 @@ public final class Plan implements AutoCloseable {
     }
   }
 
+  /** What the rule keeps for one row of a tensor ({@link Rule#rowState}). */
+  public double rowState(int tensor, long row) {
+    PlanSpec.Entry entry = entry(tensor);
+    if (entry.rowState() == null) {
+      throw new IllegalArgumentException(
+          "rule " + rule(tensor).id() + " of tensor " + tensor + " keeps nothing per row");
+    }
+    Range.check("row", row, row >= 0 && row < entry.rows(), "in [0, " + entry.rows() + ")");
+    enter();
+    try {
+      return entry.rowState().get(row);
+    } finally {
+      leave();
+    }
+  }
+
   /**
    * The global gradient norm of the last step, unscaled and clipped by value but before clipping by
    * norm; NaN if the plan did not need it.
@@ -268,6 +284,9 @@ public final class Plan implements AutoCloseable {
       runner.close();
       for (PlanSpec.Entry entry : spec.tensors()) {
         entry.states().forEach(backend.engine()::release);
+        if (entry.rowState() != null) {
+          entry.rowState().close();
+        }
       }
     } finally {
       user.set(null);

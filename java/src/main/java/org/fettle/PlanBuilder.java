@@ -6,6 +6,7 @@ import java.util.Objects;
 import java.util.concurrent.Executor;
 import org.fettle.internal.Engine;
 import org.fettle.internal.PlanSpec;
+import org.fettle.internal.RowDoubles;
 import org.fettle.internal.Runner;
 
 /** Collects what a {@link Plan} is made of, and checks all of it. */
@@ -119,14 +120,21 @@ public final class PlanBuilder {
     PlanChecks.all(rules, groups, stateDType, chosen);
     Engine engine = chosen.engine();
     List<Tensor> allocated = new ArrayList<>();
+    List<RowDoubles> rowStates = new ArrayList<>();
     Runner runner = null;
     try {
       List<PlanSpec.Entry> entries = new ArrayList<>();
       for (int group = 0; group < groups.size(); group++) {
         for (Parameter parameter : groups.get(group)) {
-          entries.add(
-              new PlanSpec.Entry(
-                  group, parameter, states(engine, rules.get(group), parameter, allocated)));
+          Rule rule = rules.get(group);
+          long rows = rowsOf(rule, parameter.value());
+          RowDoubles rowState = null;
+          if (rule.rowwise() && rule.rowState() != null) {
+            rowState = RowDoubles.filled(rows, rule.initialRowState());
+            rowStates.add(rowState);
+          }
+          List<Tensor> states = states(engine, rule, parameter, entries.size(), allocated);
+          entries.add(new PlanSpec.Entry(group, parameter, states, rows, rowState));
         }
       }
       PlanSpec spec =
@@ -147,18 +155,26 @@ public final class PlanBuilder {
     } finally {
       if (runner == null) {
         allocated.forEach(engine::release);
+        rowStates.forEach(RowDoubles::close);
       }
     }
   }
 
+  private static long rowsOf(Rule rule, Tensor value) {
+    return rule.rowwise() && value.rank() > 0 ? value.shape()[0] : 1;
+  }
+
   private List<Tensor> states(
-      Engine engine, Rule rule, Parameter parameter, List<Tensor> allocated) {
+      Engine engine, Rule rule, Parameter parameter, int number, List<Tensor> allocated) {
     List<Tensor> states = new ArrayList<>();
     for (int k = 0; k < rule.states().size(); k++) {
       Tensor state = engine.allocate(stateDType, parameter.value().shape(), k);
       allocated.add(state);
       states.add(state);
-      if (rule.initialState(k) != 0f) {
+      if (rule.initialDeviation(k) != 0) {
+        StateCopies.fillNormal(
+            engine, state, rule.initialState(k), rule.initialDeviation(k), seed, number, k);
+      } else if (rule.initialState(k) != 0f) {
         StateCopies.fill(engine, state, rule.initialState(k));
       }
     }

@@ -29,6 +29,14 @@ public interface Rule {
     return 0f;
   }
 
+  /**
+   * The standard deviation of the normal draws that a state starts with, around {@link
+   * #initialState}; 0 for none. The draws follow the plan's seed.
+   */
+  default double initialDeviation(int index) {
+    return 0;
+  }
+
   /** The names of the double scalars that the rule keeps per tensor. */
   default List<String> scalars() {
     return List.of();
@@ -60,6 +68,28 @@ public interface Rule {
     return 0;
   }
 
+  /**
+   * Whether a gather takes the largest {@code a[j][i]} of the tensor in place of a sum of products.
+   */
+  default boolean maximum() {
+    return false;
+  }
+
+  /** Whether sums are formed per row of the first axis too, for {@link #row}. */
+  default boolean rowwise() {
+    return false;
+  }
+
+  /** The name of the double that the rule keeps per row, or null. */
+  default String rowState() {
+    return null;
+  }
+
+  /** The value that {@link #rowState} starts with. */
+  default double initialRowState() {
+    return 0;
+  }
+
   /** Forms the coefficients of a step, in double, and rounds each once. */
   void coefficients(StepContext step, float[] c);
 
@@ -72,6 +102,28 @@ public interface Rule {
 
   /** Lets the coefficients follow from the sums of gather {@code k}. */
   default void combine(int k, StepContext step, double[] sums, float[] c) {}
+
+  /**
+   * How much a row speaks for a branch that all rows of a tensor take together; {@link #combine}
+   * sees the largest.
+   */
+  default double score(StepContext step, double[] sums) {
+    return 0;
+  }
+
+  /**
+   * Forms the coefficients of one row, behind {@link #combine}.
+   *
+   * @param sums the row's sums
+   * @param state the double that the rule keeps for this row, to be read and replaced; of length 0
+   *     if it keeps none
+   * @param row at most two coefficients of the row
+   */
+  default void row(
+      int k, StepContext step, float[] c, double[] sums, double[] state, float[] row) {}
+
+  /** Puts a row's coefficients among the tensor's, before the row's tiles are updated. */
+  default void enter(float[] row, float[] c) {}
 
   /**
    * Updates one tile.
@@ -100,6 +152,18 @@ public interface Rule {
 
     /** Elements of the tensor. */
     long elements();
+
+    /** Rows of the reductions: 1 unless the rule reduces by rows. */
+    long rows();
+
+    /** Elements of a row. */
+    long rowLength();
+
+    /** Axes of the tensor. */
+    int rank();
+
+    /** In {@link Rule#combine}, the largest {@link Rule#score} of a row. */
+    double largestScore();
 
     /** A scalar of this tensor. */
     double scalar(int index);

@@ -143,7 +143,7 @@ final class JavaRunner implements Runner {
         switch (phase) {
           case GRADIENT -> gradientChunk(tile, tensor, k);
           case GATHER -> gatherChunk(tile, tensor, k);
-          case APPLY -> tile.apply(tensor, k * PlanSpec.CHUNK, end(tensor, k));
+          case APPLY -> applyChunk(tile, tensor, k);
         }
       }
     }
@@ -164,13 +164,19 @@ final class JavaRunner implements Runner {
     return low;
   }
 
-  private static long end(JavaTensor tensor, long chunk) {
-    return Math.min((chunk + 1) * PlanSpec.CHUNK, tensor.entry.elements());
+  private void applyChunk(JavaTile tile, JavaTensor tensor, long chunk) {
+    PlanSpec.Entry entry = tensor.entry;
+    float[] coefficients = tensor.coefficients;
+    if (tensor.rule.rowwise()) {
+      coefficients = tile.enterRow(tensor, entry.rowOf(chunk));
+    }
+    tile.apply(tensor, coefficients, entry.first(chunk), entry.last(chunk));
   }
 
   private void gradientChunk(JavaTile tile, JavaTensor tensor, long chunk) {
     int at = Math.toIntExact(tensor.firstChunk + chunk);
-    if (!tile.gradientSum(tensor, chunk * PlanSpec.CHUNK, end(tensor, chunk), sums[0], at)) {
+    if (!tile.gradientSum(
+        tensor, tensor.entry.first(chunk), tensor.entry.last(chunk), sums[0], at)) {
       nonFinite.set(true);
     }
   }
@@ -178,7 +184,7 @@ final class JavaRunner implements Runner {
   private void gatherChunk(JavaTile tile, JavaTensor tensor, long chunk) {
     if (gather < tensor.rule.gathers()) {
       int at = Math.toIntExact(tensor.firstChunk + chunk);
-      tile.gather(tensor, gather, chunk * PlanSpec.CHUNK, end(tensor, chunk), sums, at);
+      tile.gather(tensor, gather, tensor.entry.first(chunk), tensor.entry.last(chunk), sums, at);
     }
   }
 
@@ -208,12 +214,22 @@ final class JavaRunner implements Runner {
 
   private void combine(int k) {
     for (JavaTensor tensor : tensors) {
-      if (tensor.active && k < tensor.rule.gathers()) {
-        for (int j = 0; j < tensor.rule.sums(); j++) {
+      Rule rule = tensor.rule;
+      if (!tensor.active || k >= rule.gathers()) {
+        continue;
+      }
+      if (rule.rowwise()) {
+        tensor.reduceRows(sums);
+      } else {
+        for (int j = 0; j < rule.sums(); j++) {
           tensor.ruleSums[j] =
-              Reduction.tree(sums[j], (int) tensor.firstChunk, (int) tensor.entry.chunks());
+              Reduction.reduce(
+                  rule.maximum(), sums[j], (int) tensor.firstChunk, (int) tensor.entry.chunks());
         }
-        tensor.rule.combine(k, tensor, tensor.ruleSums, tensor.coefficients);
+      }
+      rule.combine(k, tensor, tensor.ruleSums, tensor.coefficients);
+      if (rule.rowwise()) {
+        tensor.combineRows(k);
       }
     }
   }

@@ -10,6 +10,8 @@ import org.fettle.Tensor;
  * made needs of it.
  */
 final class JavaTensor implements Rule.StepContext {
+  static final int ROW_COEFFICIENTS = 2;
+
   final PlanSpec plan;
   final PlanSpec.Entry entry;
   final Rule rule;
@@ -23,6 +25,13 @@ final class JavaTensor implements Rule.StepContext {
   final float[] coefficients = new float[24];
   final double[] ruleSums = new double[4];
   final double[] scalars;
+  final float[] rowCoefficients;
+  private final double[][] rowSums;
+  private final double[] rowScratch;
+  private final double[] oneRow = new double[4];
+  private final float[] oneRowCoefficients = new float[ROW_COEFFICIENTS];
+  private final double[] kept;
+  private double largestScore;
   private final double[] nextScalars;
 
   Windows gradient;
@@ -55,6 +64,11 @@ final class JavaTensor implements Rule.StepContext {
       scalars[i] = rule.initialScalar(i);
     }
     nextScalars = scalars.clone();
+    int rows = rule.rowwise() ? Math.toIntExact(entry.rows()) : 0;
+    rowSums = new double[rule.rowwise() ? rule.sums() : 0][rows];
+    rowScratch = new double[rows];
+    rowCoefficients = new float[rows * ROW_COEFFICIENTS];
+    kept = new double[entry.rowState() == null ? 0 : 1];
   }
 
   private static Windows windows(Tensor tensor) {
@@ -89,6 +103,70 @@ final class JavaTensor implements Rule.StepContext {
     ruleNorm = newRuleNorm;
     System.arraycopy(scalars, 0, nextScalars, 0, scalars.length);
     rule.coefficients(this, coefficients);
+  }
+
+  /** Each row's sums, then the tensor's from them, and the largest score of a row. */
+  void reduceRows(double[][] chunkSums) {
+    int rows = (int) entry.rows();
+    int perRow = (int) entry.chunksPerRow();
+    for (int j = 0; j < rule.sums(); j++) {
+      for (int row = 0; row < rows; row++) {
+        rowSums[j][row] =
+            Reduction.reduce(rule.maximum(), chunkSums[j], (int) firstChunk + row * perRow, perRow);
+      }
+      System.arraycopy(rowSums[j], 0, rowScratch, 0, rows);
+      ruleSums[j] = Reduction.reduce(rule.maximum(), rowScratch, 0, rows);
+    }
+    double largest = 0.0;
+    for (int row = 0; row < rows && !Double.isNaN(largest); row++) {
+      double score = rule.score(this, sumsOf(row));
+      if (score > largest || Double.isNaN(score)) {
+        largest = score;
+      }
+    }
+    largestScore = largest;
+  }
+
+  /** Lets every row's coefficients follow from its sums. */
+  void combineRows(int k) {
+    for (int i = 0; i < entry.rows(); i++) {
+      if (kept.length > 0) {
+        kept[0] = entry.rowState().get(i);
+      }
+      rule.row(k, this, coefficients, sumsOf(i), kept, oneRowCoefficients);
+      if (kept.length > 0) {
+        entry.rowState().put(i, kept[0]);
+      }
+      System.arraycopy(
+          oneRowCoefficients, 0, rowCoefficients, i * ROW_COEFFICIENTS, ROW_COEFFICIENTS);
+    }
+  }
+
+  private double[] sumsOf(int row) {
+    for (int j = 0; j < rule.sums(); j++) {
+      oneRow[j] = rowSums[j][row];
+    }
+    return oneRow;
+  }
+
+  @Override
+  public long rows() {
+    return entry.rows();
+  }
+
+  @Override
+  public long rowLength() {
+    return entry.rowLength();
+  }
+
+  @Override
+  public int rank() {
+    return entry.parameter().value().rank();
+  }
+
+  @Override
+  public double largestScore() {
+    return largestScore;
   }
 
   /** Makes the step count. */

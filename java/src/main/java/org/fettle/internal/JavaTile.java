@@ -28,15 +28,18 @@ final class JavaTile {
   private final float[][] b = new float[4][SIZE];
   private final double[][] lanes = new double[4][PlanSpec.LANES];
   private final short[] codes = new short[SIZE];
-  private final int[] words = new int[SIZE];
+  private final int[] words = new int[SIZE + 8];
+  private final float[] coefficients = new float[24];
+  private final float[] rowCoefficients = new float[JavaTensor.ROW_COEFFICIENTS];
+  private final double[] largest = new double[4];
 
   /** The whole pipeline over elements first to last - 1. */
-  void apply(JavaTensor tensor, long first, long last) {
+  void apply(JavaTensor tensor, float[] coefficients, long first, long last) {
     for (long at = first; at < last; at += SIZE) {
       int n = (int) Math.min(SIZE, last - at);
       open(tensor, at, n);
       prologue(tensor, tensor.clipFactor, n);
-      tensor.rule.update(tensor.coefficients, n, p, g, state);
+      tensor.rule.update(coefficients, n, p, g, state);
       if (tensor.mask != null) {
         applyMask(tensor.mask, at, n);
       }
@@ -65,23 +68,38 @@ final class JavaTile {
     }
   }
 
+  /** The coefficients of one row of a tensor, until the next call. */
+  float[] enterRow(JavaTensor tensor, long row) {
+    System.arraycopy(tensor.coefficients, 0, coefficients, 0, coefficients.length);
+    int at = (int) row * JavaTensor.ROW_COEFFICIENTS;
+    System.arraycopy(tensor.rowCoefficients, at, rowCoefficients, 0, rowCoefficients.length);
+    tensor.rule.enter(rowCoefficients, coefficients);
+    return coefficients;
+  }
+
   /** One chunk of a gather: its partial sums go to sums[k][at]. */
   void gather(JavaTensor tensor, int gather, long first, long last, double[][] sums, int index) {
     int count = tensor.rule.sums();
     for (int k = 0; k < count; k++) {
       java.util.Arrays.fill(lanes[k], 0.0);
+      largest[k] = 0.0;
     }
+    boolean maximum = tensor.rule.maximum();
     for (long at = first; at < last; at += SIZE) {
       int n = (int) Math.min(SIZE, last - at);
       open(tensor, at, n);
       prologue(tensor, tensor.clipFactor, n);
       tensor.rule.gather(gather, tensor.coefficients, n, p, g, state, a, b);
       for (int k = 0; k < count; k++) {
-        Reduction.accumulate(lanes[k], a[k], b[k], n);
+        if (maximum) {
+          largest[k] = Reduction.largest(largest[k], a[k], n);
+        } else {
+          Reduction.accumulate(lanes[k], a[k], b[k], n);
+        }
       }
     }
     for (int k = 0; k < count; k++) {
-      sums[k][index] = Reduction.tree(lanes[k], 0, PlanSpec.LANES);
+      sums[k][index] = maximum ? largest[k] : Reduction.tree(lanes[k], 0, PlanSpec.LANES);
     }
   }
 
@@ -140,12 +158,9 @@ final class JavaTile {
   }
 
   private void applyMask(Windows mask, long at, int n) {
-    for (int i = 0; i < n; i += 8) {
-      int bits = mask.getByte(at + i);
-      for (int k = 0; k < 8 && i + k < n; k++) {
-        if ((bits >> k & 1) == 0) {
-          p[i + k] = 0f;
-        }
+    for (int i = 0; i < n; i++) {
+      if ((mask.getByte(at + i) >> ((at + i) % 8) & 1) == 0) {
+        p[i] = 0f;
       }
     }
   }
@@ -181,7 +196,8 @@ final class JavaTile {
     }
     DType dtype = to.dtype();
     if (rounding == Rounding.STOCHASTIC) {
-      for (int i = 0; i < n; i += 4) {
+      int skip = (int) (at & 3);
+      for (int i = 0; i < skip + n; i += 4) {
         Philox.words(
             tensor.plan.seed(),
             (at + i) >>> 2,
@@ -191,7 +207,7 @@ final class JavaTile {
             i);
       }
       for (int i = 0; i < n; i++) {
-        codes[i] = Formats.stochastic(dtype, values[i], words[i]);
+        codes[i] = Formats.stochastic(dtype, values[i], words[skip + i]);
       }
     } else if (dtype == DType.BF16) {
       for (int i = 0; i < n; i++) {

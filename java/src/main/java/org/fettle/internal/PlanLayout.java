@@ -34,6 +34,9 @@ final class PlanLayout {
   static final int PLAN_GRADIENT_NORM = offset();
   static final int PLAN_RULE_NORM = offset();
   static final int PLAN_TENSOR_SUMS = offset();
+  static final int PLAN_ROW_COUNT = offset();
+  static final int PLAN_ROW_SUMS = offset();
+  static final int PLAN_ROW_COEFFICIENTS = offset();
   static final int PLAN_BYTES = offset();
 
   // fettle_tensor
@@ -43,7 +46,12 @@ final class PlanLayout {
   static final int TENSOR_COPY = offset();
   static final int TENSOR_AVERAGE = offset();
   static final int TENSOR_MASK = offset();
+  static final int TENSOR_ROW_STATE = offset();
   static final int TENSOR_ELEMENTS = offset();
+  static final int TENSOR_ROWS = offset();
+  static final int TENSOR_ROW_LENGTH = offset();
+  static final int TENSOR_FIRST_ROW = offset();
+  static final int TENSOR_RANK = offset();
   static final int TENSOR_FIRST_CHUNK = offset();
   static final int TENSOR_GROUP = offset();
   static final int TENSOR_STREAM = offset();

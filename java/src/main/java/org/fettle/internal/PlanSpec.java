@@ -47,7 +47,8 @@ public record PlanSpec(
   public static final int STREAMS = 16;
 
   /** A parameter with its states. */
-  public record Entry(int group, Parameter parameter, List<Tensor> states) {
+  public record Entry(
+      int group, Parameter parameter, List<Tensor> states, long rows, RowDoubles rowState) {
     /** Elements of the parameter. */
     public long elements() {
       return parameter.value().elements();
@@ -55,13 +56,44 @@ public record PlanSpec(
 
     /** Chunks of the parameter. */
     public long chunks() {
-      return (elements() + CHUNK - 1) / CHUNK;
+      return rows * chunksPerRow();
+    }
+
+    /** Elements of a row of the reductions. */
+    public long rowLength() {
+      return rows == 0 ? 0 : elements() / rows;
+    }
+
+    /** Chunks of a row: a row starts the chunks anew. */
+    public long chunksPerRow() {
+      return (rowLength() + CHUNK - 1) / CHUNK;
+    }
+
+    /** The row of a chunk. */
+    public long rowOf(long chunk) {
+      return rows == 1 ? 0 : chunk / chunksPerRow();
+    }
+
+    /** The first element of a chunk. */
+    public long first(long chunk) {
+      long row = rowOf(chunk);
+      return row * rowLength() + (chunk - row * chunksPerRow()) * CHUNK;
+    }
+
+    /** One behind the last element of a chunk. */
+    public long last(long chunk) {
+      return Math.min(first(chunk) + CHUNK, (rowOf(chunk) + 1) * rowLength());
     }
   }
 
   /** Chunks of all tensors. */
   public long chunks() {
     return tensors.stream().mapToLong(Entry::chunks).sum();
+  }
+
+  /** Rows of all tensors. */
+  public long rows() {
+    return tensors.stream().mapToLong(Entry::rows).sum();
   }
 
   /** Elements of all tensors. */

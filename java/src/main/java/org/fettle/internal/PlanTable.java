@@ -14,6 +14,7 @@ import org.fettle.Tensor;
 /** A plan's tables in native memory, as {@code native/include/fettle/plan.h} describes them. */
 final class PlanTable implements AutoCloseable {
   private static final int MAX_SUMS = 4;
+  private static final int MAX_ROW_COEFFICIENTS = 2;
   private static final int DTYPE_NONE = 255;
 
   private final PlanSpec plan;
@@ -41,7 +42,10 @@ final class PlanTable implements AutoCloseable {
     int tableBytes = align(tensorSumsAt + tensors * Double.BYTES);
     long sumsBytes =
         reduces ? Math.multiplyExact(plan.chunks(), (long) MAX_SUMS * Double.BYTES) : 0;
-    memory = NativeMemory.allocate(tableBytes + sumsBytes, 0);
+    boolean byRows = reduces && plan.rules().stream().anyMatch(Rule::rowwise);
+    long rowSumsBytes = byRows ? plan.rows() * (MAX_SUMS + 1) * Double.BYTES : 0;
+    long rowCoefficientsBytes = byRows ? plan.rows() * MAX_ROW_COEFFICIENTS * Float.BYTES : 0;
+    memory = NativeMemory.allocate(tableBytes + sumsBytes + rowSumsBytes + rowCoefficientsBytes, 0);
     table = Addresses.buffer(address(), tableBytes);
     gradients = new Tensor[tensors];
 
@@ -54,6 +58,11 @@ final class PlanTable implements AutoCloseable {
     table.putLong(PlanLayout.PLAN_RANGE_CHUNKS, rangeChunks);
     table.putLong(PlanLayout.PLAN_SUMS, reduces ? address() + tableBytes : 0);
     table.putLong(PlanLayout.PLAN_TENSOR_SUMS, address() + tensorSumsAt);
+    table.putLong(PlanLayout.PLAN_ROW_COUNT, plan.rows());
+    table.putLong(PlanLayout.PLAN_ROW_SUMS, byRows ? address() + tableBytes + sumsBytes : 0);
+    table.putLong(
+        PlanLayout.PLAN_ROW_COEFFICIENTS,
+        byRows ? address() + tableBytes + sumsBytes + rowSumsBytes : 0);
     table.putLong(PlanLayout.PLAN_GATHERS, plan.gathers());
     table.putLong(PlanLayout.PLAN_GRADIENT_PASS, plan.needsGradientPass() ? 1 : 0);
     table.putLong(PlanLayout.PLAN_NON_FINITE_POLICY, plan.nonFinite().code());
@@ -95,6 +104,7 @@ final class PlanTable implements AutoCloseable {
 
   private void putTensors() {
     long chunk = 0;
+    long row = 0;
     for (int i = 0; i < plan.tensors().size(); i++) {
       PlanSpec.Entry entry = plan.tensors().get(i);
       Parameter parameter = entry.parameter();
@@ -111,6 +121,13 @@ final class PlanTable implements AutoCloseable {
           at + PlanLayout.TENSOR_MASK, parameter.mask() == null ? 0 : parameter.mask().address());
       table.putLong(at + PlanLayout.TENSOR_ELEMENTS, entry.elements());
       table.putLong(at + PlanLayout.TENSOR_FIRST_CHUNK, chunk);
+      table.putLong(at + PlanLayout.TENSOR_ROWS, entry.rows());
+      table.putLong(at + PlanLayout.TENSOR_ROW_LENGTH, entry.rowLength());
+      table.putLong(at + PlanLayout.TENSOR_FIRST_ROW, row);
+      table.putLong(at + PlanLayout.TENSOR_RANK, parameter.value().rank());
+      table.putLong(
+          at + PlanLayout.TENSOR_ROW_STATE,
+          entry.rowState() == null ? 0 : entry.rowState().address());
       table.putLong(at + PlanLayout.TENSOR_GROUP, entry.group());
       table.putLong(at + PlanLayout.TENSOR_STREAM, (long) i * PlanSpec.STREAMS);
       Rule rule = plan.rules().get(entry.group());
@@ -120,6 +137,7 @@ final class PlanTable implements AutoCloseable {
       gradient(i, parameter.gradient());
       table.putLong(at + PlanLayout.TENSOR_ACTIVE, parameter.gradient() == null ? 0 : 1);
       chunk += entry.chunks();
+      row += entry.rows();
     }
   }
 

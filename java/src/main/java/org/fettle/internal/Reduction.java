@@ -19,6 +19,31 @@ final class Reduction {
     }
   }
 
+  /** The largest of a[0] to a[n - 1] and what was there before; a NaN comes out. */
+  static double largest(double before, float[] a, int n) {
+    double largest = before;
+    for (int i = 0; i < n && !Double.isNaN(largest); i++) {
+      if (a[i] > largest || Float.isNaN(a[i])) {
+        largest = a[i];
+      }
+    }
+    return largest;
+  }
+
+  /** Partial sums to one: added by a tree, or the largest of them. */
+  static double reduce(boolean maximum, double[] sums, int at, int count) {
+    if (!maximum) {
+      return tree(sums, at, count);
+    }
+    double largest = 0.0;
+    for (int i = 0; i < count && !Double.isNaN(largest); i++) {
+      if (sums[at + i] > largest || Double.isNaN(sums[at + i])) {
+        largest = sums[at + i];
+      }
+    }
+    return largest;
+  }
+
   /** Adds {@code count} sums from {@code at} on by halving, in place. */
   static double tree(double[] sums, int at, int count) {
     if (count <= 0) {

@@ -15,6 +15,9 @@ final class Windows {
   /** Bytes of a window: a multiple of every format's size and of every chunk. */
   static final long WINDOW = 1L << 30;
 
+  /** A window reaches this far into the next one, so that no run of elements crosses a border. */
+  static final long OVERLAP = 4 * PlanSpec.CHUNK;
+
   private final DType dtype;
   private final long perWindow;
   private final FloatBuffer[] floats;
@@ -32,7 +35,7 @@ final class Windows {
     ByteBuffer whole = tensor.buffer();
     for (int i = 0; i < count; i++) {
       long start = i * WINDOW;
-      int size = (int) Math.min(WINDOW, total - start);
+      int size = (int) Math.min(WINDOW + OVERLAP, total - start);
       ByteBuffer window =
           whole != null
               ? whole.slice((int) start, size).order(ByteOrder.nativeOrder())
@@ -51,10 +54,7 @@ final class Windows {
     return dtype;
   }
 
-  /**
-   * Copies floats of an F32 tensor to the array's start. A run of at most 4,096 elements from a
-   * multiple of 512.
-   */
+  /** Copies floats of an F32 tensor to the array's start: a run of at most 4,096 elements. */
   void getFloats(long first, float[] to, int n) {
     floats[(int) (first / perWindow)].get((int) (first % perWindow), to, 0, n);
   }
@@ -71,9 +71,7 @@ final class Windows {
     shorts[(int) (first / perWindow)].put((int) (first % perWindow), from, 0, n);
   }
 
-  /**
-   * The byte that holds bits {@code element} to {@code element + 7}; element is a multiple of 8.
-   */
+  /** The byte that holds the bit of an element. */
   byte getByte(long element) {
     long index = element / 8;
     return bytes[(int) (index / WINDOW)].get((int) (index % WINDOW));

@@ -19,8 +19,8 @@ import org.fettle.Rule;
  * u = beta1 * m + (1 - beta1) * g ;  p = p * (1 - lr * wd) - lr * gradK(u) ;  m = beta2 * m + (1 - beta2) * g
  * </pre>
  *
- * <p>State: {@code m}. {@link Kappa#L2} takes two passes, the others one. Source: arXiv:2310.05898
- * (the recursion; the list of K is ours).
+ * <p>State: {@code m}. {@link Kappa#L2} and {@link Kappa#GROUP_L2} take two passes, the others one.
+ * Source: arXiv:2310.05898 (the recursion; the list of K is ours).
  *
  * @param lr learning rate, finite and at least 0; default 1e-4
  * @param beta1 of the direction, in [0, 1); default 0.9
@@ -46,7 +46,9 @@ public record LionKappa(
     /** sign(u) where |u| &gt; e, else 0. */
     DEADZONE,
     /** u over the Euclidean norm of the tensor's u; 0 where that is 0. */
-    L2
+    L2,
+    /** u over the Euclidean norm of its row; 0 where that is 0. */
+    GROUP_L2
   }
 
   /** Checks the hyperparameters. */
@@ -118,7 +120,7 @@ public record LionKappa(
 
   @Override
   public int gathers() {
-    return kappa == Kappa.L2 ? 1 : 0;
+    return kappa == Kappa.L2 || kappa == Kappa.GROUP_L2 ? 1 : 0;
   }
 
   @Override
@@ -144,8 +146,29 @@ public record LionKappa(
   }
 
   @Override
+  public boolean rowwise() {
+    return kappa == Kappa.GROUP_L2;
+  }
+
+  @Override
   public void combine(int k, StepContext step, double[] sums, float[] c) {
-    c[4] = sums[0] == 0.0 ? 0f : (float) -(step.lr() / Math.sqrt(sums[0]));
+    if (kappa == Kappa.L2) {
+      c[4] = stepOf(step, sums[0]);
+    }
+  }
+
+  @Override
+  public void row(int k, StepContext step, float[] c, double[] sums, double[] state, float[] row) {
+    row[0] = stepOf(step, sums[0]);
+  }
+
+  @Override
+  public void enter(float[] row, float[] c) {
+    c[4] = row[0];
+  }
+
+  private static float stepOf(StepContext step, double square) {
+    return square == 0.0 ? 0f : (float) -(step.lr() / Math.sqrt(square));
   }
 
   @Override
@@ -162,7 +185,7 @@ public record LionKappa(
       case HUBER -> clamp(u / c[6], 1f);
       case RELATIVISTIC -> u / root(fma(u, u, c[6] * c[6]));
       case DEADZONE -> Math.abs(u) <= c[6] ? 0f : sign(u);
-      case L2 -> u;
+      case L2, GROUP_L2 -> u;
     };
   }
 

@@ -9,10 +9,15 @@ final class Moments {
 
   /** beta1, 1 - beta1, beta2, 1 - beta2, each rounded once, into c[0] to c[3]. */
   static void coefficients(double beta1, double beta2, float[] c) {
-    c[0] = (float) beta1;
-    c[1] = (float) (1.0 - beta1);
-    c[2] = (float) beta2;
-    c[3] = (float) (1.0 - beta2);
+    factors(beta1, beta2, c, 0);
+  }
+
+  /** As {@link #coefficients}, from c[at] on. */
+  static void factors(double beta1, double beta2, float[] c, int at) {
+    c[at] = (float) beta1;
+    c[at + 1] = (float) (1.0 - beta1);
+    c[at + 2] = (float) beta2;
+    c[at + 3] = (float) (1.0 - beta2);
   }
 
   /** c1 = 1 - beta^t. */
