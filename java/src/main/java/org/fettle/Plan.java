@@ -1,7 +1,8 @@
 package org.fettle;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.fettle.internal.PlanSpec;
@@ -138,19 +139,76 @@ public final class Plan implements AutoCloseable {
 
   /** A scalar of a tensor, by one of the names of {@link Rule#scalars}. */
   public double scalar(int tensor, String name) {
-    int index = rule(tensor).scalars().indexOf(name);
-    if (index < 0) {
-      throw new IllegalArgumentException(
-          "scalar "
-              + name
-              + " of tensor "
-              + tensor
-              + ": expected one of "
-              + rule(tensor).scalars());
-    }
+    int index = scalarIndex(tensor, name);
     enter();
     try {
       return runner.scalar(tensor, index);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Sets a tensor's step counter, for a state that comes from elsewhere.
+   *
+   * @param steps how many steps the tensor has taken, at least 0
+   */
+  public void setStepCount(int tensor, long steps) {
+    entry(tensor);
+    Range.check("stepCount", steps, steps >= 0, ">= 0");
+    enter();
+    try {
+      runner.stepCount(tensor, steps);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Sets a scalar of a tensor, by one of the names of {@link Rule#scalars}. */
+  public void setScalar(int tensor, String name, double value) {
+    int index = scalarIndex(tensor, name);
+    enter();
+    try {
+      runner.scalar(tensor, index, value);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Writes the states, step counters and scalars to a safetensors file. Parameters, averages and
+   * masks are the caller's and are not in it. Whatever stood there is replaced once the new file is
+   * whole.
+   *
+   * <p>A plan of the same tensors and rules that {@link #load}s the file, on any backend, goes on
+   * with the same bits.
+   *
+   * @throws IllegalArgumentException if two tensors have the same name
+   * @throws IOException if the file cannot be written; the old one is untouched
+   */
+  public void save(Path file) throws IOException {
+    enter();
+    try {
+      new StateFile(spec, backend.engine(), runner).write(file);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Takes states, step counters and scalars from a file that {@link #save} wrote.
+   *
+   * @throws IllegalArgumentException if the file is damaged, newer than this library or belongs to
+   *     a plan with other tensors, names, rules, state formats or another seed; nothing was changed
+   * @throws IOException if the file cannot be read; nothing was changed, unless reading fails after
+   *     the whole file has been read once: the plan then refuses further steps
+   */
+  public void load(Path file) throws IOException {
+    enter();
+    try (StateFile.Loaded loaded = new StateFile(spec, backend.engine(), runner).open(file)) {
+      broken = "loading " + file + " failed half way";
+      loaded.restore();
+      broken = null;
     } finally {
       leave();
     }
@@ -220,20 +278,18 @@ public final class Plan implements AutoCloseable {
     return spec;
   }
 
-  /** Runs with exclusive use of the runner. */
-  void restore(List<long[]> steps, List<double[]> scalars, Runnable copyStates) {
-    enter();
-    try {
-      copyStates.run();
-      for (int i = 0; i < steps.size(); i++) {
-        runner.stepCount(i, steps.get(i)[0]);
-        for (int k = 0; k < scalars.get(i).length; k++) {
-          runner.scalar(i, k, scalars.get(i)[k]);
-        }
-      }
-    } finally {
-      leave();
+  private int scalarIndex(int tensor, String name) {
+    int index = rule(tensor).scalars().indexOf(name);
+    if (index < 0) {
+      throw new IllegalArgumentException(
+          "scalar "
+              + name
+              + " of tensor "
+              + tensor
+              + ": expected one of "
+              + rule(tensor).scalars());
     }
+    return index;
   }
 
   private PlanSpec.Entry entry(int tensor) {
