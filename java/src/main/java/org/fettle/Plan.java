@@ -22,6 +22,7 @@ public final class Plan implements AutoCloseable {
   private final Backend backend;
   private final PlanSpec spec;
   private final Runner runner;
+  private final String[][] inputs;
   private final AtomicReference<Thread> user = new AtomicReference<>();
   private volatile boolean closed;
   private volatile String broken;
@@ -31,6 +32,10 @@ public final class Plan implements AutoCloseable {
     this.backend = backend;
     this.spec = spec;
     this.runner = runner;
+    inputs =
+        spec.rules().stream()
+            .map(rule -> rule.inputs().toArray(new String[0]))
+            .toArray(String[][]::new);
   }
 
   /** Starts a plan. */
@@ -46,8 +51,8 @@ public final class Plan implements AutoCloseable {
   /**
    * One step. Either all parameters of the groups that take part are updated, or none.
    *
-   * @throws IllegalArgumentException if {@code step} names a group that the plan does not have;
-   *     nothing was changed
+   * @throws IllegalArgumentException if {@code step} names a group that the plan does not have, or
+   *     lacks an input of a rule; nothing was changed
    * @throws NonFiniteGradientException if the plan raises at non-finite gradients and there is one;
    *     nothing was changed
    * @throws IllegalStateException if the plan is closed, or another thread is using it
@@ -57,6 +62,7 @@ public final class Plan implements AutoCloseable {
       throw new IllegalArgumentException(
           "step names group " + (step.groups() - 1) + ": expected below " + spec.rules().size());
     }
+    checkInputs(step);
     enter();
     try {
       lastStepApplied = runner.step(step);
@@ -69,6 +75,17 @@ public final class Plan implements AutoCloseable {
     if (!lastStepApplied && spec.nonFinite() == NonFinite.RAISE) {
       throw new NonFiniteGradientException(
           "a gradient is infinite or NaN; parameters, states and step counters are unchanged");
+    }
+  }
+
+  private void checkInputs(Step step) {
+    for (int group = 0; group < inputs.length; group++) {
+      for (String input : inputs[group]) {
+        if (!step.skips(group) && Double.isNaN(step.input(input))) {
+          throw new IllegalArgumentException(
+              "step has no input " + input + ": expected one for group " + group);
+        }
+      }
     }
   }
 

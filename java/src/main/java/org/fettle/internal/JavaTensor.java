@@ -24,6 +24,8 @@ final class JavaTensor implements Rule.StepContext {
   final double[] ruleSums = new double[4];
   final double[] scalars;
   private final double[] nextScalars;
+  private final String[] inputNames;
+  private final double[] inputs;
 
   Windows gradient;
   long stepCount;
@@ -55,6 +57,8 @@ final class JavaTensor implements Rule.StepContext {
       scalars[i] = rule.initialScalar(i);
     }
     nextScalars = scalars.clone();
+    inputNames = rule.inputs().toArray(new String[0]);
+    inputs = new double[inputNames.length];
   }
 
   private static Windows windows(Tensor tensor) {
@@ -69,6 +73,9 @@ final class JavaTensor implements Rule.StepContext {
   void begin(Step step) {
     active = gradient != null && !step.skips(entry.group());
     lr = step.lrOf(entry.group(), rule.lr());
+    for (int i = 0; i < inputs.length; i++) {
+      inputs[i] = step.input(inputNames[i]);
+    }
     unscale = (float) (1.0 / step.lossScale());
     clipValue = (float) plan.clip().value();
   }
@@ -82,10 +89,10 @@ final class JavaTensor implements Rule.StepContext {
     } else if (clip.norm() == GradientClip.Norm.GLOBAL) {
       clipFactor = (float) clipFactor(globalNorm, clip.maxNorm());
     }
-    double keep = JavaRunner.averageKeep(plan.average(), step());
+    double keep = plan.average().factor(step());
     averageKeep = (float) keep;
     averageTake = (float) (1.0 - keep);
-    averageDue = step() % plan.average().interval() == 0;
+    averageDue = plan.average().movesAt(step());
     ruleNorm = newRuleNorm;
     System.arraycopy(scalars, 0, nextScalars, 0, scalars.length);
     rule.coefficients(this, coefficients);
@@ -123,6 +130,11 @@ final class JavaTensor implements Rule.StepContext {
   @Override
   public long elements() {
     return entry.elements();
+  }
+
+  @Override
+  public double input(int index) {
+    return inputs[index];
   }
 
   @Override
