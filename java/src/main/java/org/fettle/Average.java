@@ -48,6 +48,24 @@ public record Average(
     Range.check("average interval", interval, interval >= 1, ">= 1");
   }
 
+  /** Whether the average moves in a tensor's given step, the first being 1. */
+  public boolean movesAt(long step) {
+    return step % interval == 0;
+  }
+
+  /** The factor a in a tensor's given step, the first being 1. */
+  public double factor(long step) {
+    double iteration = (double) (step - 1);
+    if (warmup == Warmup.NONE || iteration > (double) warmupSteps) {
+      return decay;
+    }
+    if (warmup == Warmup.CONSTANT) {
+      return decay * warmupRatio;
+    }
+    double left = warmupSteps > 0 ? 1.0 - iteration / (double) warmupSteps : 0.0;
+    return decay * (1.0 - left * (1.0 - warmupRatio));
+  }
+
   /** An average with that decay, in every step, without warm-up. */
   public Average(double decay) {
     this(decay, Warmup.NONE, 0, 0.9, 1);

@@ -44,6 +44,17 @@ public final class Hyper {
     return has(name) ? number(name) : defaultValue;
   }
 
+  /** An unsigned 64-bit number that must be there, given as a number or as its decimal digits. */
+  public long unsigned(String name) {
+    Object value = value(name);
+    try {
+      return Long.parseUnsignedLong(String.valueOf(value));
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(
+          "hyperparameter " + name + " is " + value + ": expected an unsigned 64-bit number", e);
+    }
+  }
+
   /** A switch that must be there. */
   public boolean flag(String name) {
     Object value = value(name);

@@ -1,7 +1,8 @@
 package org.fettle;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.fettle.internal.PlanSpec;
@@ -21,6 +22,7 @@ public final class Plan implements AutoCloseable {
   private final Backend backend;
   private final PlanSpec spec;
   private final Runner runner;
+  private final String[][] inputs;
   private final AtomicReference<Thread> user = new AtomicReference<>();
   private volatile boolean closed;
   private volatile String broken;
@@ -29,6 +31,10 @@ public final class Plan implements AutoCloseable {
     this.backend = backend;
     this.spec = spec;
     this.runner = runner;
+    inputs =
+        spec.rules().stream()
+            .map(rule -> rule.inputs().toArray(new String[0]))
+            .toArray(String[][]::new);
   }
 
   /** Starts a plan. */
@@ -44,14 +50,15 @@ public final class Plan implements AutoCloseable {
   /**
    * One step. Either all parameters of the groups that take part are updated, or none.
    *
-   * @throws IllegalArgumentException if {@code step} names a group that the plan does not have;
-   *     nothing was changed
+   * @throws IllegalArgumentException if {@code step} names a group that the plan does not have, or
+   *     lacks an input of a rule; nothing was changed
    * @throws NonFiniteGradientException if the plan raises at non-finite gradients and there is one;
    *     nothing was changed
    * @throws IllegalStateException if the plan is closed, or another thread is using it
    */
   public void step(Step step) {
     checkGroups(step);
+    checkInputs(step);
     enter();
     boolean applied;
     try {
@@ -71,11 +78,23 @@ public final class Plan implements AutoCloseable {
    */
   public void stage(Step step) {
     checkGroups(step);
+    checkInputs(step);
     enter();
     try {
       runner.stage(step);
     } finally {
       leave();
+    }
+  }
+
+  private void checkInputs(Step step) {
+    for (int group = 0; group < inputs.length; group++) {
+      for (String input : inputs[group]) {
+        if (!step.skips(group) && Double.isNaN(step.input(input))) {
+          throw new IllegalArgumentException(
+              "step has no input " + input + ": expected one for group " + group);
+        }
+      }
     }
   }
 
@@ -196,16 +215,7 @@ public final class Plan implements AutoCloseable {
 
   /** A scalar of a tensor, by one of the names of {@link Rule#scalars}. */
   public double scalar(int tensor, String name) {
-    int index = rule(tensor).scalars().indexOf(name);
-    if (index < 0) {
-      throw new IllegalArgumentException(
-          "scalar "
-              + name
-              + " of tensor "
-              + tensor
-              + ": expected one of "
-              + rule(tensor).scalars());
-    }
+    int index = scalarIndex(tensor, name);
     enter();
     try {
       return runner.scalar(tensor, index);
@@ -225,6 +235,72 @@ public final class Plan implements AutoCloseable {
     enter();
     try {
       return entry.rowState().get(row);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Sets a tensor's step counter, for a state that comes from elsewhere.
+   *
+   * @param steps how many steps the tensor has taken, at least 0
+   */
+  public void setStepCount(int tensor, long steps) {
+    entry(tensor);
+    Range.check("stepCount", steps, steps >= 0, ">= 0");
+    enter();
+    try {
+      runner.stepCount(tensor, steps);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Sets a scalar of a tensor, by one of the names of {@link Rule#scalars}. */
+  public void setScalar(int tensor, String name, double value) {
+    int index = scalarIndex(tensor, name);
+    enter();
+    try {
+      runner.scalar(tensor, index, value);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Writes the states, step counters and scalars to a safetensors file. Parameters, averages and
+   * masks are the caller's and are not in it. Whatever stood there is replaced once the new file is
+   * whole.
+   *
+   * <p>A plan of the same tensors and rules that {@link #load}s the file, on any backend, goes on
+   * with the same bits.
+   *
+   * @throws IllegalArgumentException if two tensors have the same name
+   * @throws IOException if the file cannot be written; the old one is untouched
+   */
+  public void save(Path file) throws IOException {
+    enter();
+    try {
+      new StateFile(spec, backend.engine(), runner).write(file);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Takes states, step counters and scalars from a file that {@link #save} wrote.
+   *
+   * @throws IllegalArgumentException if the file is damaged, newer than this library or belongs to
+   *     a plan with other tensors, names, rules, state formats or another seed; nothing was changed
+   * @throws IOException if the file cannot be read; nothing was changed, unless reading fails after
+   *     the whole file has been read once: the plan then refuses further steps
+   */
+  public void load(Path file) throws IOException {
+    enter();
+    try (StateFile.Loaded loaded = new StateFile(spec, backend.engine(), runner).open(file)) {
+      broken = "loading " + file + " failed half way";
+      loaded.restore();
+      broken = null;
     } finally {
       leave();
     }
@@ -297,20 +373,18 @@ public final class Plan implements AutoCloseable {
     return spec;
   }
 
-  /** Runs with exclusive use of the runner. */
-  void restore(List<long[]> steps, List<double[]> scalars, Runnable copyStates) {
-    enter();
-    try {
-      copyStates.run();
-      for (int i = 0; i < steps.size(); i++) {
-        runner.stepCount(i, steps.get(i)[0]);
-        for (int k = 0; k < scalars.get(i).length; k++) {
-          runner.scalar(i, k, scalars.get(i)[k]);
-        }
-      }
-    } finally {
-      leave();
+  private int scalarIndex(int tensor, String name) {
+    int index = rule(tensor).scalars().indexOf(name);
+    if (index < 0) {
+      throw new IllegalArgumentException(
+          "scalar "
+              + name
+              + " of tensor "
+              + tensor
+              + ": expected one of "
+              + rule(tensor).scalars());
     }
+    return index;
   }
 
   private PlanSpec.Entry entry(int tensor) {

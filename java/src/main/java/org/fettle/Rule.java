@@ -48,8 +48,16 @@ public interface Rule {
   }
 
   /**
+   * The names of the numbers that every step must be given with {@link Step#input}, such as a loss
+   * or a random scale.
+   */
+  default List<String> inputs() {
+    return List.of();
+  }
+
+  /**
    * The hyperparameters in the order of the C++ header's enum; the first is the learning rate. A
-   * switch is 1 or 0.
+   * switch is 1 or 0. The {@link #inputs} stand last, as 0: every step puts its own there.
    */
   double[] hyper();
 
@@ -164,6 +172,9 @@ public interface Rule {
 
     /** In {@link Rule#combine}, the largest {@link Rule#score} of a row. */
     double largestScore();
+
+    /** One of the rule's inputs. */
+    double input(int index);
 
     /** A scalar of this tensor. */
     double scalar(int index);

@@ -1,6 +1,7 @@
 package org.fettle;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * What may differ from step to step. Make one, keep it, change it between steps: {@link
@@ -11,6 +12,8 @@ public final class Step {
   private boolean[] skipped = new boolean[0];
   private double commonLr = Double.NaN;
   private double lossScale = 1;
+  private String[] inputNames = new String[0];
+  private double[] inputs = new double[0];
 
   /** Every group steps with its rule's learning rate; the loss is not scaled. */
   public Step() {}
@@ -45,6 +48,39 @@ public final class Step {
     grow(group);
     skipped[group] = skip;
     return this;
+  }
+
+  /**
+   * A number that rules ask for ({@link Rule#inputs}); it reaches all rules with an input of that
+   * name.
+   */
+  public Step input(String name, double value) {
+    Objects.requireNonNull(name, "name");
+    Range.finite(name, value);
+    int index = inputIndex(name);
+    if (index < 0) {
+      index = inputs.length;
+      inputNames = Arrays.copyOf(inputNames, index + 1);
+      inputs = Arrays.copyOf(inputs, index + 1);
+      inputNames[index] = name;
+    }
+    inputs[index] = value;
+    return this;
+  }
+
+  /** The number of that name, or NaN if there is none. */
+  public double input(String name) {
+    int index = inputIndex(name);
+    return index < 0 ? Double.NaN : inputs[index];
+  }
+
+  private int inputIndex(String name) {
+    for (int i = 0; i < inputNames.length; i++) {
+      if (inputNames[i].equals(name)) {
+        return i;
+      }
+    }
+    return -1;
   }
 
   /** What the loss was multiplied by. */

@@ -54,6 +54,10 @@ public final class Addresses {
           "memory at an address cannot be read without native access; use a direct buffer: "
               + NativeLibrary.reason());
     }
+    if (bytes == 0) {
+      // JavaCPP takes a limit of 0 for "unknown" and would make a buffer of one byte.
+      return ByteBuffer.allocateDirect(0).order(ByteOrder.nativeOrder());
+    }
     return new At(address, bytes).asByteBuffer().order(ByteOrder.nativeOrder());
   }
 

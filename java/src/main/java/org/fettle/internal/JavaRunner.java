@@ -2,7 +2,6 @@ package org.fettle.internal;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import org.fettle.Average;
 import org.fettle.GradientClip;
 import org.fettle.NonFinite;
 import org.fettle.Rule;
@@ -293,21 +292,5 @@ final class JavaRunner implements Runner {
   @Override
   public void close() {
     // The tensors are the plan's and the caller's.
-  }
-
-  /** The factor a of average &lt;- a * average + (1 - a) * parameter in a tensor's given step. */
-  static double averageKeep(Average average, long step) {
-    double iteration = (double) (step - 1);
-    double decay = average.decay();
-    if (average.warmup() == Average.Warmup.NONE || iteration > (double) average.warmupSteps()) {
-      return decay;
-    }
-    double ratio = average.warmupRatio();
-    if (average.warmup() == Average.Warmup.CONSTANT) {
-      return decay * ratio;
-    }
-    double left =
-        average.warmupSteps() > 0 ? 1.0 - iteration / (double) average.warmupSteps() : 0.0;
-    return decay * (1.0 - left * (1.0 - ratio));
   }
 }

@@ -33,6 +33,8 @@ final class JavaTensor implements Rule.StepContext {
   private final double[] kept;
   private double largestScore;
   private final double[] nextScalars;
+  private final String[] inputNames;
+  private final double[] inputs;
 
   Windows gradient;
   long stepCount;
@@ -69,6 +71,8 @@ final class JavaTensor implements Rule.StepContext {
     rowScratch = new double[rows];
     rowCoefficients = new float[rows * ROW_COEFFICIENTS];
     kept = new double[entry.rowState() == null ? 0 : 1];
+    inputNames = rule.inputs().toArray(new String[0]);
+    inputs = new double[inputNames.length];
   }
 
   private static Windows windows(Tensor tensor) {
@@ -83,6 +87,9 @@ final class JavaTensor implements Rule.StepContext {
   void stage(Step step) {
     active = gradient != null && !step.skips(entry.group());
     lr = step.lrOf(entry.group(), rule.lr());
+    for (int i = 0; i < inputs.length; i++) {
+      inputs[i] = step.input(inputNames[i]);
+    }
     unscale = (float) (1.0 / step.lossScale());
     clipValue = (float) plan.clip().value();
   }
@@ -96,10 +103,10 @@ final class JavaTensor implements Rule.StepContext {
     } else if (clip.norm() == GradientClip.Norm.GLOBAL) {
       clipFactor = (float) clipFactor(globalNorm, clip.maxNorm());
     }
-    double keep = JavaRunner.averageKeep(plan.average(), step());
+    double keep = plan.average().factor(step());
     averageKeep = (float) keep;
     averageTake = (float) (1.0 - keep);
-    averageDue = step() % plan.average().interval() == 0;
+    averageDue = plan.average().movesAt(step());
     ruleNorm = newRuleNorm;
     System.arraycopy(scalars, 0, nextScalars, 0, scalars.length);
     rule.coefficients(this, coefficients);
@@ -201,6 +208,11 @@ final class JavaTensor implements Rule.StepContext {
   @Override
   public long elements() {
     return entry.elements();
+  }
+
+  @Override
+  public double input(int index) {
+    return inputs[index];
   }
 
   @Override

@@ -23,6 +23,8 @@ final class PlanTable implements AutoCloseable {
   private final int tensorsAt;
   private final int groupsAt;
   private final Tensor[] gradients;
+  private final String[][] inputs;
+  private final int[] hyperCount;
 
   /**
    * Lays the plan out.
@@ -48,6 +50,11 @@ final class PlanTable implements AutoCloseable {
     memory = NativeMemory.allocate(tableBytes + sumsBytes + rowSumsBytes + rowCoefficientsBytes, 0);
     table = Addresses.buffer(address(), tableBytes);
     gradients = new Tensor[tensors];
+    inputs =
+        plan.rules().stream()
+            .map(rule -> rule.inputs().toArray(new String[0]))
+            .toArray(String[][]::new);
+    hyperCount = plan.rules().stream().mapToInt(rule -> rule.hyper().length).toArray();
 
     table.putLong(PlanLayout.PLAN_SIZE_FIELD, PlanLayout.PLAN_BYTES);
     table.putLong(PlanLayout.PLAN_TENSORS, address() + tensorsAt);
@@ -156,11 +163,24 @@ final class PlanTable implements AutoCloseable {
     return groupsAt + group * PlanLayout.GROUP_BYTES;
   }
 
+  /** A rule's inputs are its last hyperparameters. */
+  private void putInputs(int group, Step step) {
+    String[] names = inputs[group];
+    if (names.length > 0) {
+      int first = hyperCount[group] - names.length;
+      for (int i = 0; i < names.length; i++) {
+        int at = groupAt(group) + PlanLayout.GROUP_HYPER + (first + i) * Double.BYTES;
+        table.putDouble(at, step.input(names[i]));
+      }
+    }
+  }
+
   /** Takes over what a step was given. */
   void step(Step step) {
     for (int group = 0; group < plan.rules().size(); group++) {
       double lr = step.lrOf(group, plan.rules().get(group).lr());
       table.putDouble(groupAt(group) + PlanLayout.GROUP_HYPER, lr);
+      putInputs(group, step);
     }
     for (int i = 0; i < gradients.length; i++) {
       table.putLong(tensorAt(i) + PlanLayout.TENSOR_ACTIVE, isActive(i, step) ? 1 : 0);

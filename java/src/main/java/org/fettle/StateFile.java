@@ -1,0 +1,377 @@
+package org.fettle;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonSyntaxException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.zip.CRC32C;
+import org.fettle.internal.Engine;
+import org.fettle.internal.PlanSpec;
+import org.fettle.internal.Runner;
+import org.fettle.internal.Safetensors;
+import org.fettle.internal.Safetensors.Array;
+
+/**
+ * What a plan owns, as a safetensors file: states in their stored format, step counters, scalars.
+ * {@code docs/state-files.md} describes the format.
+ *
+ * <p>Checksums cover the description and every array, so that a damaged file is found before
+ * anything of it is used.
+ */
+final class StateFile {
+  private static final String FORMAT = "fettle-state";
+
+  /**
+   * The version that is written. Every version up to this one can be read: whoever raises it keeps
+   * the reading of the older ones.
+   */
+  private static final int VERSION = 1;
+
+  private static final int BUFFER_BYTES = 1 << 22;
+
+  private final PlanSpec plan;
+  private final Engine engine;
+  private final Runner runner;
+  private final ByteBuffer buffer;
+
+  StateFile(PlanSpec plan, Engine engine, Runner runner) {
+    this.plan = plan;
+    this.engine = engine;
+    this.runner = runner;
+    long largest =
+        plan.tensors().stream()
+            .flatMap(entry -> entry.states().stream())
+            .mapToLong(Tensor::bytes)
+            .max()
+            .orElse(0);
+    buffer = ByteBuffer.allocateDirect((int) Math.min(BUFFER_BYTES, Math.max(1, largest)));
+  }
+
+  /** Writes the file beside its place and moves it there when it is whole. */
+  void write(Path file) throws IOException {
+    Path target = file.toAbsolutePath();
+    Path temporary =
+        target.resolveSibling(
+            "."
+                + target.getFileName()
+                + "."
+                + Long.toHexString(ThreadLocalRandom.current().nextLong()));
+    List<Array> arrays = arrays();
+    try {
+      try (FileChannel channel =
+          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        // The checksums stand before the data: their places are filled when they are known.
+        Map<String, Long> checksums = new HashMap<>();
+        int start = header(arrays, checksums).remaining();
+        channel.position(start);
+        int next = 0;
+        for (PlanSpec.Entry entry : plan.tensors()) {
+          for (Tensor state : entry.states()) {
+            checksums.put(arrays.get(next++).name(), copyOut(state, channel));
+          }
+        }
+        ByteBuffer header = header(arrays, checksums);
+        if (header.remaining() != start) {
+          throw new IllegalStateException("the header's length depends on the checksums");
+        }
+        while (header.hasRemaining()) {
+          channel.write(header, header.position());
+        }
+        channel.force(true);
+      }
+      Files.move(
+          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+  }
+
+  private long copyOut(Tensor state, FileChannel channel) throws IOException {
+    CRC32C checksum = new CRC32C();
+    for (long at = 0; at < state.bytes(); at += buffer.capacity()) {
+      buffer.clear().limit((int) Math.min(buffer.capacity(), state.bytes() - at));
+      engine.read(state, at, buffer);
+      checksum.update(buffer.flip());
+      buffer.rewind();
+      while (buffer.hasRemaining()) {
+        channel.write(buffer);
+      }
+    }
+    return checksum.getValue();
+  }
+
+  private List<Array> arrays() {
+    List<Array> arrays = new ArrayList<>();
+    Set<String> labels = new HashSet<>();
+    long offset = 0;
+    for (int i = 0; i < plan.tensors().size(); i++) {
+      PlanSpec.Entry entry = plan.tensors().get(i);
+      if (!labels.add(label(i))) {
+        throw new IllegalArgumentException(
+            "two tensors are called " + label(i) + ": expected names of their own in a state file");
+      }
+      for (int k = 0; k < entry.states().size(); k++) {
+        Tensor state = entry.states().get(k);
+        arrays.add(
+            new Array(
+                arrayName(i, k), state.dtype().fileName(), shape(state), offset, state.bytes()));
+        offset = Math.addExact(offset, state.bytes());
+      }
+    }
+    return arrays;
+  }
+
+  private String label(int tensor) {
+    String name = plan.tensors().get(tensor).parameter().name();
+    return name == null ? String.valueOf(tensor) : name;
+  }
+
+  private String arrayName(int tensor, int state) {
+    return label(tensor) + "." + rule(tensor).states().get(state);
+  }
+
+  private Rule rule(int tensor) {
+    return plan.rules().get(plan.tensors().get(tensor).group());
+  }
+
+  private static List<Long> shape(Tensor tensor) {
+    return Arrays.stream(tensor.shape()).boxed().toList();
+  }
+
+  private ByteBuffer header(List<Array> arrays, Map<String, Long> checksums) {
+    JsonObject description = new JsonObject();
+    description.addProperty("seed", Long.toUnsignedString(plan.seed()));
+    JsonArray tensors = new JsonArray();
+    for (int i = 0; i < plan.tensors().size(); i++) {
+      tensors.add(describe(i, checksums));
+    }
+    description.add("tensors", tensors);
+    String text = description.toString();
+    Map<String, String> metadata = new LinkedHashMap<>();
+    metadata.put("format", FORMAT);
+    metadata.put("version", String.valueOf(VERSION));
+    metadata.put("plan", text);
+    metadata.put("crc32c", hex(checksum(text)));
+    return Safetensors.header(metadata, arrays);
+  }
+
+  private JsonObject describe(int tensor, Map<String, Long> checksums) {
+    PlanSpec.Entry entry = plan.tensors().get(tensor);
+    Rule rule = rule(tensor);
+    JsonObject object = new JsonObject();
+    object.addProperty("name", entry.parameter().name());
+    object.addProperty("rule", rule.id());
+    object.addProperty("dtype", entry.parameter().value().dtype().toString());
+    object.add("shape", numbers(entry.parameter().value()));
+    object.addProperty("t", runner.stepCount(tensor));
+    JsonObject scalars = new JsonObject();
+    for (int k = 0; k < rule.scalars().size(); k++) {
+      scalars.addProperty(rule.scalars().get(k), Double.toHexString(runner.scalar(tensor, k)));
+    }
+    object.add("scalars", scalars);
+    JsonArray states = new JsonArray();
+    for (int k = 0; k < entry.states().size(); k++) {
+      JsonObject state = new JsonObject();
+      state.addProperty("name", rule.states().get(k));
+      state.addProperty("dtype", entry.states().get(k).dtype().toString());
+      state.addProperty("array", arrayName(tensor, k));
+      state.addProperty("crc32c", hex(checksums.getOrDefault(arrayName(tensor, k), 0L)));
+      states.add(state);
+    }
+    object.add("states", states);
+    return object;
+  }
+
+  private static JsonArray numbers(Tensor tensor) {
+    JsonArray numbers = new JsonArray();
+    shape(tensor).forEach(numbers::add);
+    return numbers;
+  }
+
+  private static String hex(long checksum) {
+    return String.format("%08x", checksum);
+  }
+
+  private static long checksum(String text) {
+    CRC32C checksum = new CRC32C();
+    checksum.update(text.getBytes(StandardCharsets.UTF_8));
+    return checksum.getValue();
+  }
+
+  /** A file that fits the plan, checked from end to end; nothing of it has been used yet. */
+  Loaded open(Path file) throws IOException {
+    Safetensors source = Safetensors.open(file);
+    Loaded loaded = null;
+    try {
+      loaded = new Loaded(source);
+      return loaded;
+    } finally {
+      if (loaded == null) {
+        source.close();
+      }
+    }
+  }
+
+  /** A checked file. */
+  final class Loaded implements AutoCloseable {
+    private final Safetensors source;
+    private final long[] steps = new long[plan.tensors().size()];
+    private final double[][] scalars = new double[plan.tensors().size()][];
+
+    private Loaded(Safetensors source) throws IOException {
+      this.source = source;
+      expect("format", source.metadata("format"), FORMAT);
+      String version = source.metadata("version");
+      if (!version.matches("[0-9]{1,9}") || Integer.parseInt(version) < 1) {
+        throw source.wrong("has version " + version + ": expected a number from 1 on");
+      }
+      if (Integer.parseInt(version) > VERSION) {
+        throw source.wrong(
+            "has version "
+                + version
+                + ": expected at most "
+                + VERSION
+                + "; a newer Fettle wrote it");
+      }
+      String text = source.metadata("plan");
+      expect("checksum of the description", hex(checksum(text)), source.metadata("crc32c"));
+      JsonObject description;
+      try {
+        description = JsonParser.parseString(text).getAsJsonObject();
+        check(description);
+      } catch (JsonSyntaxException
+          | IllegalStateException
+          | UnsupportedOperationException
+          | NullPointerException
+          | NumberFormatException e) {
+        throw new IllegalArgumentException(source.wrong("has a bad description").getMessage(), e);
+      }
+      checkChecksums(description);
+    }
+
+    private void expect(String what, Object actual, Object expected) {
+      if (!Objects.equals(actual, expected)) {
+        throw source.wrong("has " + what + " " + actual + ": expected " + expected);
+      }
+    }
+
+    private void check(JsonObject description) {
+      expect("seed", description.get("seed").getAsString(), Long.toUnsignedString(plan.seed()));
+      JsonArray tensors = description.getAsJsonArray("tensors");
+      expect("tensors:", tensors.size(), plan.tensors().size());
+      Set<String> wanted = new HashSet<>();
+      for (int i = 0; i < tensors.size(); i++) {
+        JsonObject found = tensors.get(i).getAsJsonObject();
+        PlanSpec.Entry entry = plan.tensors().get(i);
+        Tensor value = entry.parameter().value();
+        Rule rule = rule(i);
+        String what = "tensor " + i + " (" + label(i) + ")";
+        JsonElement name = found.get("name");
+        expect(
+            what + " with name",
+            name instanceof JsonNull ? null : name.getAsString(),
+            entry.parameter().name());
+        expect(what + " with rule", found.get("rule").getAsString(), rule.id());
+        expect(what + " with dtype", found.get("dtype").getAsString(), value.dtype().toString());
+        expect(what + " with shape", found.get("shape"), numbers(value));
+        steps[i] = found.get("t").getAsLong();
+        if (steps[i] < 0) {
+          throw source.wrong("has " + what + " with t " + steps[i] + ": expected >= 0");
+        }
+        JsonObject values = found.getAsJsonObject("scalars");
+        expect(what + " with scalars", values.keySet(), new HashSet<>(rule.scalars()));
+        scalars[i] = new double[rule.scalars().size()];
+        for (int k = 0; k < scalars[i].length; k++) {
+          scalars[i][k] = Double.parseDouble(values.get(rule.scalars().get(k)).getAsString());
+        }
+        checkStates(what, i, found.getAsJsonArray("states"), wanted);
+      }
+      expect("arrays", source.arrays().keySet(), wanted);
+    }
+
+    private void checkStates(String what, int tensor, JsonArray found, Set<String> wanted) {
+      PlanSpec.Entry entry = plan.tensors().get(tensor);
+      List<String> names = new ArrayList<>();
+      found.forEach(state -> names.add(state.getAsJsonObject().get("name").getAsString()));
+      expect(what + " with states", names, rule(tensor).states());
+      for (int k = 0; k < found.size(); k++) {
+        JsonObject state = found.get(k).getAsJsonObject();
+        Tensor own = entry.states().get(k);
+        String stateName = what + " with state " + names.get(k);
+        expect(stateName + " stored as", state.get("dtype").getAsString(), own.dtype().toString());
+        expect(stateName + " in array", state.get("array").getAsString(), arrayName(tensor, k));
+        Array array = source.array(arrayName(tensor, k));
+        expect("array " + array.name() + " with dtype", array.dtype(), own.dtype().fileName());
+        expect("array " + array.name() + " with shape", array.shape(), shape(own));
+        wanted.add(array.name());
+      }
+    }
+
+    private void checkChecksums(JsonObject description) throws IOException {
+      for (JsonElement tensor : description.getAsJsonArray("tensors")) {
+        for (JsonElement element : tensor.getAsJsonObject().getAsJsonArray("states")) {
+          JsonObject state = element.getAsJsonObject();
+          Array array = source.array(state.get("array").getAsString());
+          CRC32C checksum = new CRC32C();
+          for (long at = 0; at < array.bytes(); at += buffer.capacity()) {
+            readPart(array, at);
+            checksum.update(buffer);
+          }
+          expect(
+              "array " + array.name() + " with checksum",
+              hex(checksum.getValue()),
+              state.get("crc32c").getAsString());
+        }
+      }
+    }
+
+    private void readPart(Array array, long at) throws IOException {
+      buffer.clear().limit((int) Math.min(buffer.capacity(), array.bytes() - at));
+      source.read(array, at, buffer);
+      buffer.flip();
+    }
+
+    /** Puts everything into the plan. */
+    void restore() throws IOException {
+      for (int i = 0; i < steps.length; i++) {
+        List<Tensor> states = plan.tensors().get(i).states();
+        for (int k = 0; k < states.size(); k++) {
+          Array array = source.array(arrayName(i, k));
+          for (long at = 0; at < array.bytes(); at += buffer.capacity()) {
+            readPart(array, at);
+            engine.write(states.get(k), at, buffer);
+          }
+        }
+        runner.stepCount(i, steps[i]);
+        for (int k = 0; k < scalars[i].length; k++) {
+          runner.scalar(i, k, scalars[i][k]);
+        }
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      source.close();
+    }
+  }
+}

@@ -1,0 +1,84 @@
+package org.fettle.replay;
+
+import java.util.Arrays;
+import java.util.Set;
+import org.fettle.DType;
+import org.fettle.Hyper;
+import org.fettle.Parameter;
+import org.fettle.Plan;
+import org.fettle.Rounding;
+import org.fettle.Tensor;
+import org.fettle.rules.Sgd;
+
+/** 16-bit formats, as a step stores them. */
+final class FormatReplay implements MethodReplay {
+  /** Random streams of one tensor of a plan; the first rounds the parameter. */
+  private static final int STREAMS = 16;
+
+  @Override
+  public Set<String> methods() {
+    return Set.of("half", "stochastic-round");
+  }
+
+  @Override
+  public void replay(GoldenCase golden, Workbench bench, Outputs outputs) {
+    if (golden.method().equals("half")) {
+      outputs.addCodes("bf16", copied(golden, bench, DType.BF16));
+      outputs.addCodes("fp16", copied(golden, bench, DType.F16));
+    } else {
+      outputs.addCodes("bf16", rounded(golden, bench));
+      golden.hyper().number("int_scale");
+      outputs.absent("int8", "there is no int8 format yet");
+    }
+  }
+
+  /** The low-precision copy of a parameter that a step of no length leaves alone. */
+  private static short[] copied(GoldenCase golden, Workbench bench, DType dtype) {
+    Values x = golden.array("x");
+    Tensor value = bench.tensor(x.floats(), x.shape());
+    Tensor copy = bench.tensor(dtype, x.shape());
+    Parameter parameter = Parameter.of(value, bench.tensor(DType.F32, x.shape())).withCopy(copy);
+    try (Plan plan =
+        Plan.builder().group(new Sgd().withLr(0), parameter).backend(bench.backend()).build()) {
+      plan.step();
+    }
+    return bench.codes(copy);
+  }
+
+  /** A bf16 parameter that a step moves from -0 to x. */
+  private static short[] rounded(GoldenCase golden, Workbench bench) {
+    Hyper hyper = golden.hyper();
+    long step = hyper.unsigned("step");
+    int stream = (int) hyper.unsigned("stream");
+    if (stream % STREAMS != 0) {
+      throw new IllegalArgumentException(
+          "stream " + stream + ": expected a multiple of 16, where parameters are rounded");
+    }
+    Values x = golden.array("x");
+    float[] gradient = x.floats();
+    for (int i = 0; i < gradient.length; i++) {
+      gradient[i] = -gradient[i];
+    }
+    Tensor value = bench.tensor(DType.BF16, x.shape());
+    short[] minusZero = new short[gradient.length];
+    Arrays.fill(minusZero, (short) 0x8000);
+    bench.put(value, minusZero);
+    // Tensors without elements take the streams before.
+    int tensor = stream / STREAMS;
+    Parameter[] parameters = new Parameter[tensor + 1];
+    Arrays.fill(parameters, Parameter.of(bench.tensor(DType.F32, 0), null));
+    parameters[tensor] = Parameter.of(value, bench.tensor(gradient, x.shape()));
+    try (Plan plan =
+        Plan.builder()
+            .group(new Sgd().withLr(1), parameters)
+            .rounding(Rounding.STOCHASTIC)
+            .seed(hyper.unsigned("seed"))
+            .backend(bench.backend())
+            .build()) {
+      // The low 32 bits of t count, and t is at least 1.
+      plan.setStepCount(tensor, (step == 0 ? 1L << 32 : step) - 1);
+      plan.step();
+    }
+    return bench.codes(value);
+  }
+}

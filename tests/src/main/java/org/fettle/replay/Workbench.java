@@ -1,0 +1,99 @@
+package org.fettle.replay;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import org.fettle.Backend;
+import org.fettle.DType;
+import org.fettle.Tensor;
+import org.fettle.internal.Engine;
+import org.fettle.internal.Engines;
+
+/** Tensors where a backend wants them, with their values to and from arrays; frees them all. */
+public final class Workbench implements AutoCloseable {
+  private final Backend backend;
+  private final Engine engine;
+  private final List<Tensor> tensors = new ArrayList<>();
+
+  /** A workbench of the backend of that name. */
+  public Workbench(String backend) {
+    this.backend = Backend.named(backend);
+    engine = Engines.named(backend);
+  }
+
+  /** The backend. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /** A zeroed tensor. */
+  public Tensor tensor(DType dtype, long... shape) {
+    Tensor tensor = engine.allocate(dtype, shape, tensors.size());
+    tensors.add(tensor);
+    return tensor;
+  }
+
+  /** An F32 tensor with these values. */
+  public Tensor tensor(float[] values, long... shape) {
+    Tensor tensor = tensor(DType.F32, shape);
+    put(tensor, values);
+    return tensor;
+  }
+
+  /** Replaces the values of an F32 tensor. */
+  public void put(Tensor tensor, float[] values) {
+    check(tensor, 32, values.length);
+    ByteBuffer buffer = buffer(tensor);
+    buffer.asFloatBuffer().put(values);
+    engine.write(tensor, 0, buffer);
+  }
+
+  /** Replaces the codes of a tensor of 16-bit elements. */
+  public void put(Tensor tensor, short[] codes) {
+    check(tensor, 16, codes.length);
+    ByteBuffer buffer = buffer(tensor);
+    buffer.asShortBuffer().put(codes);
+    engine.write(tensor, 0, buffer);
+  }
+
+  /** The values of an F32 tensor. */
+  public float[] floats(Tensor tensor) {
+    check(tensor, 32, tensor.elements());
+    float[] values = new float[Math.toIntExact(tensor.elements())];
+    read(tensor).asFloatBuffer().get(values);
+    return values;
+  }
+
+  /** The codes of a tensor of 16-bit elements. */
+  public short[] codes(Tensor tensor) {
+    check(tensor, 16, tensor.elements());
+    short[] codes = new short[Math.toIntExact(tensor.elements())];
+    read(tensor).asShortBuffer().get(codes);
+    return codes;
+  }
+
+  private static void check(Tensor tensor, int bits, long elements) {
+    if (tensor.dtype().bits() != bits || tensor.elements() != elements) {
+      throw new IllegalArgumentException(
+          tensor + ": expected " + elements + " elements of " + bits + " bits");
+    }
+  }
+
+  private static ByteBuffer buffer(Tensor tensor) {
+    return ByteBuffer.allocateDirect(Math.toIntExact(tensor.bytes()))
+        .order(ByteOrder.nativeOrder());
+  }
+
+  private ByteBuffer read(Tensor tensor) {
+    ByteBuffer buffer = buffer(tensor);
+    engine.read(tensor, 0, buffer);
+    return buffer.flip().order(ByteOrder.nativeOrder());
+  }
+
+  @Override
+  public void close() {
+    tensors.forEach(engine::release);
+    tensors.clear();
+  }
+}
