@@ -21,6 +21,7 @@
 #include "rules/mars.h"
 #include "rules/nadam.h"
 #include "rules/novograd.h"
+#include "rules/random_scaling.h"
 #include "rules/rmsprop.h"
 #include "rules/sgd.h"
 #include "rules/sgdp.h"

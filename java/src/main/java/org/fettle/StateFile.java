@@ -189,6 +189,13 @@ final class StateFile {
       scalars.addProperty(rule.scalars().get(k), Double.toHexString(runner.scalar(tensor, k)));
     }
     object.add("scalars", scalars);
+    if (entry.rowState() != null) {
+      JsonArray rows = new JsonArray();
+      for (long row = 0; row < entry.rows(); row++) {
+        rows.add(Double.toHexString(entry.rowState().get(row)));
+      }
+      object.add("rows", rows);
+    }
     JsonArray states = new JsonArray();
     for (int k = 0; k < entry.states().size(); k++) {
       JsonObject state = new JsonObject();
@@ -237,6 +244,7 @@ final class StateFile {
     private final Safetensors source;
     private final long[] steps = new long[plan.tensors().size()];
     private final double[][] scalars = new double[plan.tensors().size()][];
+    private final double[][] rows = new double[plan.tensors().size()][];
 
     private Loaded(Safetensors source) throws IOException {
       this.source = source;
@@ -304,9 +312,24 @@ final class StateFile {
         for (int k = 0; k < scalars[i].length; k++) {
           scalars[i][k] = Double.parseDouble(values.get(rule.scalars().get(k)).getAsString());
         }
+        checkRows(what, i, found);
         checkStates(what, i, found.getAsJsonArray("states"), wanted);
       }
       expect("arrays", source.arrays().keySet(), wanted);
+    }
+
+    private void checkRows(String what, int tensor, JsonObject found) {
+      PlanSpec.Entry entry = plan.tensors().get(tensor);
+      if (entry.rowState() == null) {
+        expect(what + " with numbers per row", found.has("rows"), false);
+        return;
+      }
+      JsonArray values = found.getAsJsonArray("rows");
+      expect(what + " with numbers per row:", (long) values.size(), entry.rows());
+      rows[tensor] = new double[values.size()];
+      for (int row = 0; row < values.size(); row++) {
+        rows[tensor][row] = Double.parseDouble(values.get(row).getAsString());
+      }
     }
 
     private void checkStates(String what, int tensor, JsonArray found, Set<String> wanted) {
@@ -361,6 +384,9 @@ final class StateFile {
             readPart(array, at);
             engine.write(states.get(k), at, buffer);
           }
+        }
+        for (int row = 0; rows[i] != null && row < rows[i].length; row++) {
+          plan.tensors().get(i).rowState().put(row, rows[i][row]);
         }
         runner.stepCount(i, steps[i]);
         for (int k = 0; k < scalars[i].length; k++) {

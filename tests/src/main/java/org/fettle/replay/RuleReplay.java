@@ -227,6 +227,13 @@ final class RuleReplay implements MethodReplay {
       for (String state : rule.states()) {
         outputs.add(state + suffix, bench.floats(plan.state(tensor, state)));
       }
+      if (rule.rowState() != null) {
+        double[] rows = new double[Math.toIntExact(value.shape()[0])];
+        for (int row = 0; row < rows.length; row++) {
+          rows[row] = plan.rowState(tensor, row);
+        }
+        outputs.add(rule.rowState() + suffix, rows);
+      }
       for (String scalar : rule.scalars()) {
         outputs.add(scalar + suffix, plan.scalar(tensor, scalar));
         if (tensor == 0 && !suffix.isEmpty()) {
