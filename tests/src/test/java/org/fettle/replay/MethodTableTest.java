@@ -1,0 +1,35 @@
+package org.fettle.replay;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
+import org.fettle.Rules;
+import org.junit.jupiter.api.Test;
+
+/** {@code docs/methods.md} says what the registry says; -Dfettle.docs=write writes it. */
+class MethodTableTest {
+  private static final Path PAGE = Path.of("..", "docs", "methods.md");
+
+  @Test
+  void thePageIsUpToDate() throws IOException {
+    String page = MethodTable.page();
+    if ("write".equals(System.getProperty("fettle.docs"))) {
+      Files.writeString(PAGE, page);
+    }
+    assertTrue(Files.exists(PAGE), "no docs/methods.md: run with -Dfettle.docs=write");
+    assertEquals(
+        Files.readString(PAGE), page, "docs/methods.md is old: run with -Dfettle.docs=write");
+  }
+
+  @Test
+  void everyMethodIsInATable() {
+    Set<String> others = new TreeSet<>(Replays.methods());
+    others.removeAll(Rules.methods());
+    assertEquals(others, MethodTable.others());
+  }
+}
