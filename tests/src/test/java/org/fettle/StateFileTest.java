@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -17,10 +19,13 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.fettle.internal.Engine;
+import org.fettle.internal.Engines;
 import org.fettle.replay.Workbench;
 import org.fettle.rules.AdamW;
 import org.fettle.rules.Lamb;
 import org.fettle.rules.Sgd;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -332,6 +337,45 @@ class StateFileTest {
       assertThrows(IllegalArgumentException.class, () -> plan.setStepCount(0, -1));
       assertThrows(IllegalArgumentException.class, () -> plan.setStepCount(1, 1));
       assertThrows(IllegalArgumentException.class, () -> plan.setScalar(0, "ratio", 1));
+    }
+  }
+
+  /** The parameter is never touched, so its address may be anything. */
+  @Test
+  void statesBehindTwoGibibytesAreThere() throws IOException {
+    long elements = (1L << 30) + 1000;
+    Assumptions.assumeTrue(
+        Boolean.getBoolean("fettle.large"),
+        "not run: a state of 2 GiB, which takes disk and half a minute; -Dfettle.large=true runs it");
+    Path file = folder.resolve("state.safetensors");
+    short[] end = new short[1000];
+    Arrays.fill(end, (short) 0x4049);
+    Engine engine = Engines.named("java");
+    ByteBuffer bytes = ByteBuffer.allocateDirect(2000).order(ByteOrder.nativeOrder());
+    bytes.asShortBuffer().put(end);
+    for (int run = 0; run < 2; run++) {
+      Tensor value = Tensor.ofAddress(4096, 2 * elements, null, Device.CPU, DType.BF16, elements);
+      try (Plan plan =
+          Plan.builder()
+              .group(new Sgd().withMomentum(0.9), Parameter.of(value, null))
+              .states(DType.BF16, Rounding.NEAREST)
+              .backend(Backend.named("java"))
+              .build()) {
+        Tensor state = plan.state(0, "momentum");
+        if (run == 0) {
+          engine.write(state, 1L << 31, bytes);
+          plan.save(file);
+        } else {
+          plan.load(file);
+          ByteBuffer back = ByteBuffer.allocateDirect(2002).order(ByteOrder.nativeOrder());
+          engine.read(state, (1L << 31) - 2, back);
+          back.flip().order(ByteOrder.nativeOrder());
+          assertEquals(0, back.getShort());
+          short[] found = new short[1000];
+          back.asShortBuffer().get(found);
+          assertArrayEquals(end, found);
+        }
+      }
     }
   }
 }

@@ -3,6 +3,7 @@ package org.fettle.replay;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -142,7 +143,7 @@ public final class Replay implements Callable<Integer> {
       if (!Files.exists(path)) {
         throw wrong(path + ": no such file or folder");
       }
-      try (Stream<Path> walk = Files.walk(path)) {
+      try (Stream<Path> walk = Files.walk(path, FileVisitOption.FOLLOW_LINKS)) {
         walk.filter(Files::isRegularFile)
             .filter(file -> file.equals(path) || file.toString().endsWith(".safetensors"))
             .forEach(files::add);
