@@ -1,0 +1,167 @@
+package org.fettle.demo;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.function.DoubleFunction;
+
+/**
+ * A frame with axes, into which curves and points are drawn as SVG.
+ *
+ * @param title what the chart shows, for those who cannot see it
+ * @param x the horizontal axis
+ * @param y the vertical axis
+ */
+record Chart(String title, Axis x, Axis y) {
+  private static final int WIDTH = 560;
+  private static final int HEIGHT = 350;
+  private static final int LEFT = 52;
+  private static final int RIGHT = 14;
+  private static final int TOP = 14;
+  private static final int BOTTOM = 44;
+
+  /**
+   * An axis.
+   *
+   * @param label what it measures
+   * @param low the value at its start
+   * @param high the value at its end
+   * @param logarithmic whether equal factors are equally long
+   * @param ticks where values are written
+   * @param text how a value is written
+   */
+  record Axis(
+      String label,
+      double low,
+      double high,
+      boolean logarithmic,
+      List<Double> ticks,
+      DoubleFunction<String> text) {
+
+    /** Where a value lies, 0 to 1 within the frame. */
+    double at(double value) {
+      return logarithmic
+          ? Math.log(value / low) / Math.log(high / low)
+          : (value - low) / (high - low);
+    }
+  }
+
+  /** Where a value lies in the drawing, from the left. */
+  double left(double value) {
+    return LEFT + x.at(value) * (WIDTH - LEFT - RIGHT);
+  }
+
+  /** Where a value lies in the drawing, from the top. */
+  double top(double value) {
+    return HEIGHT - BOTTOM - y.at(value) * (HEIGHT - TOP - BOTTOM);
+  }
+
+  /** The start of the SVG, up to the frame's content. */
+  String open(String id) {
+    StringBuilder svg = new StringBuilder();
+    append(
+        svg,
+        "<svg id='%s' class='chart' viewBox='0 0 %d %d' role='img' aria-label='%s'>",
+        id,
+        WIDTH,
+        HEIGHT,
+        title);
+    append(
+        svg,
+        "<clipPath id='%s-frame'><rect x='%d' y='%d' width='%d' height='%d'/></clipPath>",
+        id,
+        LEFT,
+        TOP - 4,
+        WIDTH - LEFT - RIGHT + 6,
+        HEIGHT - TOP - BOTTOM + 4);
+    for (double tick : y.ticks()) {
+      append(
+          svg,
+          "<line class='grid' x1='%d' x2='%d' y1='%.1f' y2='%.1f'/>",
+          LEFT,
+          WIDTH - RIGHT,
+          top(tick),
+          top(tick));
+      append(
+          svg,
+          "<text x='%d' y='%.1f' text-anchor='end'>%s</text>",
+          LEFT - 8,
+          top(tick) + 4,
+          y.text().apply(tick));
+    }
+    for (double tick : x.ticks()) {
+      append(
+          svg,
+          "<text x='%.1f' y='%d' text-anchor='middle'>%s</text>",
+          left(tick),
+          HEIGHT - BOTTOM + 18,
+          x.text().apply(tick));
+    }
+    append(
+        svg,
+        "<line class='axis' x1='%d' x2='%d' y1='%d' y2='%d'/>",
+        LEFT,
+        WIDTH - RIGHT,
+        HEIGHT - BOTTOM,
+        HEIGHT - BOTTOM);
+    append(
+        svg,
+        "<text class='label' x='%d' y='%d' text-anchor='middle'>%s</text>",
+        (LEFT + WIDTH - RIGHT) / 2,
+        HEIGHT - 6,
+        x.label());
+    append(svg, "<g clip-path='url(#%s-frame)'>", id);
+    return svg.toString();
+  }
+
+  /** A curve; the values are kept for the readout under the pointer. */
+  String curve(String row, String style, List<Result.Point> points) {
+    StringBuilder at = new StringBuilder();
+    StringBuilder values = new StringBuilder();
+    for (Result.Point point : points) {
+      if (Double.isFinite(point.value()) && !(y.logarithmic() && point.value() <= 0)) {
+        append(at, "%.1f,%.1f ", left(point.epoch()), top(point.value()));
+        append(values, "%.3f:%s ", point.epoch(), y.text().apply(point.value()));
+      }
+    }
+    return String.format(
+        "<polyline class='curve' data-row='%s' style='%s' points='%s' data-values='%s'/>",
+        row, style, at.toString().strip(), values.toString().strip());
+  }
+
+  /** A point with its name beside it, which is moved down by that much; NaN for no name. */
+  String point(String row, String style, boolean hollow, double atX, double atY, double down) {
+    StringBuilder svg = new StringBuilder();
+    boolean leftwards = x.at(atX) > 0.75;
+    append(
+        svg,
+        "<g class='point%s' data-row='%s' style='%s'><circle cx='%.1f' cy='%.1f' r='6'>"
+            + "<title>%s: %s, %s</title></circle>",
+        hollow ? " hollow" : "",
+        row,
+        style,
+        left(atX),
+        top(atY),
+        row,
+        x.text().apply(atX),
+        y.text().apply(atY));
+    if (!Double.isNaN(down)) {
+      append(
+          svg,
+          "<text x='%.1f' y='%.1f' text-anchor='%s'>%s</text>",
+          left(atX) + (leftwards ? -11 : 11),
+          top(atY) + 4 + down,
+          leftwards ? "end" : "start",
+          row);
+    }
+    return svg.append("</g>").toString();
+  }
+
+  /** The end of the SVG. */
+  String close() {
+    return "</g><line class='cursor' y1='" + TOP + "' y2='" + (HEIGHT - BOTTOM) + "'/></svg>";
+  }
+
+  private static void append(StringBuilder to, String format, Object... values) {
+    to.append(String.format(Locale.ROOT, format, values));
+  }
+}

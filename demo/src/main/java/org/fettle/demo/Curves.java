@@ -1,0 +1,172 @@
+package org.fettle.demo;
+
+import static org.fettle.demo.Html.format;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.DoubleStream;
+
+/** The charts of the page. */
+final class Curves {
+  /** The accuracy axis starts at most that far below the best row. */
+  private static final double ACCURACY_RANGE = 0.12;
+
+  /** More points than this are not named. */
+  private static final int NAMED_POINTS = 24;
+
+  private static final double NAME_WIDTH = 120;
+  private static final double NAME_HEIGHT = 13;
+
+  private final List<Result> results;
+  private final Html html;
+  private final Chart.Axis epochs;
+
+  Curves(List<Result> results, Html html) {
+    this.results = results;
+    this.html = html;
+    double last = results.get(0).accuracy().size() - 1;
+    epochs =
+        new Chart.Axis(
+            "epoch", 0, last, false, ticks(0, last, Math.ceil(last / 12)), Curves::whole);
+  }
+
+  String legend() {
+    StringBuilder legend = new StringBuilder();
+    for (Result result : results) {
+      legend.append(
+          format(
+              "<button type='button' aria-pressed='true' data-name='%s'><svg viewBox='0 0 26 8'"
+                  + " aria-hidden='true'><line class='key' style='%s' x1='0' x2='26' y1='4' y2='4'/>"
+                  + "</svg>%s</button>",
+              result.row().name(), html.style(result), result.row().name()));
+    }
+    return legend.toString();
+  }
+
+  String loss() {
+    double low = values(Result::loss).filter(value -> value > 0).min().orElse(0.1);
+    double high = Math.max(2 * low, values(Result::loss).max().orElse(1));
+    List<Double> ticks =
+        DoubleStream.of(0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5)
+            .filter(tick -> tick >= 0.95 * low && tick <= 1.05 * high)
+            .boxed()
+            .toList();
+    Chart chart =
+        new Chart(
+            "Training loss by epoch; the values at the end are in the table",
+            epochs,
+            new Chart.Axis("loss", 0.95 * low, 1.05 * high, true, ticks, Curves::decimals));
+    return draw(chart, "loss", Result::loss);
+  }
+
+  String accuracy() {
+    // Before training it is a guess, which would flatten everything else.
+    double worst =
+        results.stream()
+            .flatMap(result -> result.accuracy().stream().filter(point -> point.epoch() > 0))
+            .mapToDouble(Result.Point::value)
+            .min()
+            .orElse(0);
+    Chart chart =
+        new Chart(
+            "Test accuracy by epoch; the values at the end are in the table",
+            epochs,
+            accuracies(worst, values(Result::accuracy).max().orElse(1)));
+    return draw(chart, "accuracy", Result::accuracy);
+  }
+
+  String memory() {
+    double most = results.stream().mapToDouble(Result::bytesPerParameter).max().orElse(1);
+    double best = results.stream().mapToDouble(Result::finalAccuracy).max().orElse(1);
+    double worst = results.stream().mapToDouble(Result::finalAccuracy).min().orElse(0);
+    double high = Math.ceil((most + 2) / 2) * 2;
+    Chart chart =
+        new Chart(
+            "Bytes per parameter and test accuracy of each row; the values are in the table",
+            new Chart.Axis(
+                "bytes per parameter",
+                0,
+                high,
+                false,
+                ticks(0, high, high > 16 ? 4 : 2),
+                Curves::whole),
+            accuracies(worst - 0.001, best + 0.001));
+    StringBuilder svg = new StringBuilder(chart.open("memory-chart"));
+    List<Result> byAccuracy = new ArrayList<>(results);
+    byAccuracy.sort(Comparator.comparingDouble(Result::finalAccuracy).reversed());
+    List<double[]> names = new ArrayList<>();
+    for (Result result : byAccuracy) {
+      double x = chart.left(result.bytesPerParameter());
+      double y = chart.top(result.finalAccuracy());
+      double nameY = y;
+      for (double[] name : names) {
+        if (Math.abs(name[0] - x) < NAME_WIDTH && Math.abs(name[1] - nameY) < NAME_HEIGHT) {
+          nameY = name[1] + NAME_HEIGHT;
+        }
+      }
+      names.add(new double[] {x, nameY});
+      svg.append(
+          chart.point(
+              result.row().name(),
+              html.style(result),
+              html.hollow(result),
+              result.bytesPerParameter(),
+              result.finalAccuracy(),
+              results.size() <= NAMED_POINTS ? nameY - y : Double.NaN));
+    }
+    return svg.append(chart.close()).toString();
+  }
+
+  private String draw(Chart chart, String id, Function<Result, List<Result.Point>> curve) {
+    StringBuilder svg = new StringBuilder(chart.open(id));
+    for (Result result : results) {
+      svg.append(chart.curve(result.row().name(), html.style(result), curve.apply(result)));
+    }
+    return svg.append(chart.close()).toString();
+  }
+
+  private DoubleStream values(Function<Result, List<Result.Point>> curve) {
+    return results.stream()
+        .flatMap(result -> curve.apply(result).stream())
+        .mapToDouble(Result.Point::value)
+        .filter(Double::isFinite);
+  }
+
+  private static Chart.Axis accuracies(double worst, double best) {
+    double low = Math.max(worst, best - ACCURACY_RANGE);
+    double span = best - low;
+    double step = span > 0.3 ? 0.1 : span > 0.06 ? 0.02 : span > 0.02 ? 0.01 : 0.005;
+    double bottom = Math.max(0, Math.floor(low / step) * step);
+    double top = Math.ceil((best + 1e-9) / step) * step;
+    String format = step < 0.01 ? "%.1f %%" : "%.0f %%";
+    return new Chart.Axis(
+        "accuracy",
+        bottom,
+        top,
+        false,
+        ticks(bottom, top, step),
+        value -> format(isRound(value, step) ? format : "%.2f %%", 100 * value));
+  }
+
+  private static boolean isRound(double value, double step) {
+    return Math.abs(value / step - Math.rint(value / step)) < 1e-6;
+  }
+
+  private static List<Double> ticks(double low, double high, double step) {
+    List<Double> ticks = new ArrayList<>();
+    for (int i = 0; low + i * step <= high + 1e-9; i++) {
+      ticks.add(low + i * step);
+    }
+    return ticks;
+  }
+
+  private static String whole(double value) {
+    return format(isRound(value, 1) ? "%.0f" : "%.2f", value);
+  }
+
+  private static String decimals(double value) {
+    return format(isRound(value, 0.1) ? "%.1f" : isRound(value, 0.01) ? "%.2f" : "%.3f", value);
+  }
+}

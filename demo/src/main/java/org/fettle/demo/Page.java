@@ -1,0 +1,262 @@
+package org.fettle.demo;
+
+import static org.fettle.demo.Html.escape;
+import static org.fettle.demo.Html.format;
+import static org.fettle.demo.Html.percent;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/** The results as one self-contained HTML page. */
+final class Page {
+  private static final List<String> NUMBERS =
+      List.of("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten");
+  private static final double BAR_PIXELS_PER_BYTE = 7;
+
+  private final Dataset data;
+  private final Settings settings;
+  private final List<Result> results;
+  private final Result best;
+  private final double seconds;
+  private final Html html;
+
+  /**
+   * A page.
+   *
+   * @param data what was learned
+   * @param settings of all rows
+   * @param results of the rows, at least one
+   * @param seconds that all of it took
+   */
+  Page(Dataset data, Settings settings, List<Result> results, double seconds) {
+    this.data = data;
+    this.settings = settings;
+    this.results = results;
+    this.seconds = seconds;
+    best = results.stream().max(Comparator.comparingDouble(Result::finalAccuracy)).orElseThrow();
+    html = new Html(results);
+  }
+
+  /** Writes the page, with the folders that it needs. */
+  void write(Path file) throws IOException {
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder != null) {
+      Files.createDirectories(folder);
+    }
+    Files.writeString(file, text());
+  }
+
+  String text() throws IOException {
+    Curves curves = new Curves(results, html);
+    Pictures pictures = new Pictures(data, results, best, html);
+    Map<String, String> parts = new LinkedHashMap<>();
+    parts.put("title", title());
+    parts.put("css", resource("page.css"));
+    parts.put("js", resource("page.js"));
+    parts.put("lede", lede());
+    parts.put("facts", facts());
+    parts.put("legend", curves.legend());
+    parts.put("lossChart", curves.loss());
+    parts.put("accuracyChart", curves.accuracy());
+    parts.put("memoryChart", curves.memory());
+    parts.put("rows", rows());
+    parts.put("tableNote", tableNote());
+    parts.put("confusion", pictures.confusion());
+    parts.put("first", pictures.first());
+    parts.put("firstNote", firstNote());
+    parts.put("hard", pictures.hard());
+    parts.put("hardNote", hardNote(pictures.neverRight()));
+    parts.put("filters", pictures.filters());
+    parts.put("layerNote", layerNote());
+    parts.put("how", how());
+    parts.put("about", about());
+    parts.put("machine", machine());
+    String page = resource("page.html");
+    for (Map.Entry<String, String> part : parts.entrySet()) {
+      page = page.replace("{{" + part.getKey() + "}}", part.getValue());
+    }
+    return page;
+  }
+
+  private static String resource(String name) throws IOException {
+    try (InputStream in = Page.class.getResourceAsStream(name)) {
+      if (in == null) {
+        throw new IOException("the demo's resource " + name + " is missing from its jar");
+      }
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  private String title() {
+    int n = results.size();
+    String number = n < NUMBERS.size() ? NUMBERS.get(n) : String.valueOf(n);
+    return number + (n == 1 ? " way" : " ways") + " to step through one network";
+  }
+
+  private String lede() {
+    return format(
+        "A network of %,d parameters saw %,d %s %s, and then had to name %,d that it had never seen."
+            + " %s The row <b>%s</b> names <b>%s</b> of them right. Of its training time, %.1f %%"
+            + " went into the optimizer.",
+        best.parameters(),
+        data.train().count(),
+        data.name().equals("Fashion-MNIST") ? "pictures of clothes" : "pictures",
+        settings.epochs() == 1 ? "once" : settings.epochs() + " times",
+        data.test().count(),
+        results.size() == 1
+            ? ""
+            : "It was trained "
+                + results.size()
+                + " times from the same start, on the same pictures in the same order; only the step"
+                + " that updates its weights differs.",
+        best.row().name(),
+        percent(best.finalAccuracy()),
+        100 * best.stepShare());
+  }
+
+  private String facts() {
+    StringBuilder facts = new StringBuilder();
+    fact(facts, percent(best.finalAccuracy()), "best test accuracy");
+    fact(facts, format("%,d", best.parameters()), "parameters");
+    fact(
+        facts,
+        format("%,d", results.stream().mapToLong(Result::steps).sum()),
+        "steps, all by Fettle");
+    fact(facts, format("%.0f s", seconds), "for everything");
+    fact(facts, escape(settings.backend().name()), "backend");
+    return facts.toString();
+  }
+
+  private static void fact(StringBuilder to, String value, String what) {
+    to.append(format("<li><b>%s</b>%s</li>", value, what));
+  }
+
+  private String rows() {
+    StringBuilder rows = new StringBuilder();
+    for (Result result : results) {
+      rows.append(
+          format(
+              "<tr data-name='%s'><th scope='row'><span class='swatch%s' style='%s'></span>%s</th>"
+                  + "<td>%s</td><td class='number%s'>%s</td><td class='number'>%.4f</td>"
+                  + "<td class='number'>%.2f</td><td class='number'>%.2f s</td>"
+                  + "<td class='number'>%.1f %%</td>"
+                  + "<td><span class='bar' style='%s;width:%.0fpx'></span>%s</td>"
+                  + "<td class='number'>%s</td>"
+                  + "<td><code>%s</code></td></tr>%n",
+              result.row().name(),
+              html.hollow(result) ? " hollow" : "",
+              html.style(result),
+              result.row().name(),
+              result.row().format().label(),
+              result.equals(best) ? " best" : "",
+              percent(result.finalAccuracy()),
+              result.finalLoss(),
+              result.nanosPerParameter(),
+              result.stepSeconds(),
+              100 * result.stepShare(),
+              html.style(result),
+              BAR_PIXELS_PER_BYTE * result.stateBytesPerParameter(),
+              trimmed(result.stateBytesPerParameter()),
+              trimmed(result.bytesPerParameter()),
+              result.bitsInHex()));
+    }
+    return rows.toString();
+  }
+
+  private static String trimmed(double value) {
+    return format("%.2f", value).replaceAll("\\.?0+$", "");
+  }
+
+  private String tableNote() {
+    return "One step is the median of all steps; the share is of the time for training, tests not"
+        + " counted. State is what the optimizer remembers between steps, beside the weights"
+        + " themselves. The bits are a checksum over every bit of the parameters at the end: run"
+        + " this again with <code>--backend java</code>, or with another <code>--threads</code>,"
+        + " and they are the same. One run each, so a few tenths of a per cent between rows are"
+        + " luck, and the learning rates come from a handful of trials: this shows that the steps"
+        + " work, not which optimizer is best.";
+  }
+
+  private String firstNote() {
+    return format(
+        "The first pictures of the test, as they come, with what the row <b>%s</b> says. The dots"
+            + " below are the rows in the order of the table: filled is right, empty is wrong.",
+        best.row().name());
+  }
+
+  private String hardNote(long never) {
+    return format(
+        "Pictures that the fewest rows get right. %s",
+        never == 0
+            ? "Each is right in one row at least."
+            : format("%,d of %,d are wrong in every row.", never, data.test().count()));
+  }
+
+  private String layerNote() {
+    return "Each square is one unit of the first layer, as the picture of its weights: orange where a"
+        + " bright pixel excites it, blue where it inhibits it. The columns are the same units in"
+        + " every row, and all rows started from the same noise."
+        + (results.stream().anyMatch(result -> result.row().family().equals("lion"))
+            ? " Lion moves every weight by the same amount, however small its gradient: at the border,"
+                + " where pixels are nearly always black, its weights drift far."
+            : "");
+  }
+
+  private String how() {
+    String widths =
+        data.train().size()
+            + "–"
+            + settings.hidden().stream().map(String::valueOf).collect(Collectors.joining("–"))
+            + "–"
+            + data.classes().size();
+    return format(
+        """
+        <p>The network is a multilayer perceptron, %s, with ReLUs. Its forward and backward passes are
+        matrix products of OpenBLAS and a little Java. What lies between the backward pass of one
+        mini-batch (%d pictures) and the forward pass of the next is one call,
+        <code>plan.step(step)</code>, and that is Fettle's part: it clips the gradients to a global norm
+        of %.0f, moves the optimizer's states, decays the weights (not the biases: they are a group of
+        their own), updates them, applies a mask or moves an average where a row has one, and rounds
+        to the format in which the weights are stored. After the norm is known, all of that crosses
+        memory once. The learning rate rises linearly over the first %.0f %% of the steps and then falls
+        along a cosine.</p>
+        <p>A weight in bf16 has 8 significant bits. Late in training most updates are smaller than half
+        the gap between two such values, and rounding to nearest throws them away. Stochastic rounding
+        goes up or down with the probability of the distance, so that small updates count on average:
+        the rows ending in <code>-bf16</code> keep no f32 copy of the weights at all. The random bits
+        come from a counter, not from a stream, so they do not depend on threads either.</p>
+        <p>The bits of a whole run repeat on the same machine. On another kind of CPU OpenBLAS sums in
+        another order, and training amplifies the last bit of a gradient into other digits of the
+        accuracy; Fettle's steps themselves have the same bits everywhere.</p>
+        """,
+        widths, settings.batch(), Settings.MAX_NORM, 100 * Settings.WARM_UP);
+  }
+
+  private String about() {
+    StringBuilder about = new StringBuilder();
+    for (Result result : results) {
+      about.append(
+          format(
+              "<dt>%s</dt><dd>%s.<br><code>%s</code></dd>%n",
+              result.row().name(), escape(result.row().about()), escape(result.rule())));
+    }
+    return about.toString();
+  }
+
+  private String machine() {
+    StringBuilder machine = new StringBuilder();
+    Machine.facts(settings)
+        .forEach(
+            (name, value) ->
+                machine.append(format("<dt>%s</dt><dd>%s</dd>%n", escape(name), escape(value))));
+    return machine.toString();
+  }
+}
