@@ -113,25 +113,34 @@ record Chart(String title, Axis x, Axis y) {
     return svg.toString();
   }
 
-  /** A curve; the values are kept for the readout under the pointer. */
-  String curve(String row, String style, List<Result.Point> points) {
+  /** A curve, with dots or without; the values are kept for the readout under the pointer. */
+  String curve(String row, String style, List<Result.Point> points, boolean dotted) {
+    StringBuilder dots = new StringBuilder();
     StringBuilder at = new StringBuilder();
     StringBuilder values = new StringBuilder();
     for (Result.Point point : points) {
       if (Double.isFinite(point.value()) && !(y.logarithmic() && point.value() <= 0)) {
         append(at, "%.1f,%.1f ", left(point.epoch()), top(point.value()));
-        append(values, "%.3f:%s ", point.epoch(), y.text().apply(point.value()));
+        append(values, "%.3f:%s;", point.epoch(), y.text().apply(point.value()));
+        if (dotted) {
+          append(
+              dots,
+              "<circle class='dot' data-row='%s' style='%s' cx='%.1f' cy='%.1f' r='2.8'/>",
+              row,
+              style,
+              left(point.epoch()),
+              top(point.value()));
+        }
       }
     }
     return String.format(
-        "<polyline class='curve' data-row='%s' style='%s' points='%s' data-values='%s'/>",
-        row, style, at.toString().strip(), values.toString().strip());
+        "<polyline class='curve' data-row='%s' style='%s' points='%s' data-values='%s'/>%s",
+        row, style, at.toString().strip(), values, dots);
   }
 
-  /** A point with its name beside it, which is moved down by that much; NaN for no name. */
-  String point(String row, String style, boolean hollow, double atX, double atY, double down) {
+  /** A point, with the element that names it or an empty text. */
+  String point(String row, String style, boolean hollow, double atX, double atY, String name) {
     StringBuilder svg = new StringBuilder();
-    boolean leftwards = x.at(atX) > 0.75;
     append(
         svg,
         "<g class='point%s' data-row='%s' style='%s'><circle cx='%.1f' cy='%.1f' r='6'>"
@@ -144,16 +153,7 @@ record Chart(String title, Axis x, Axis y) {
         row,
         x.text().apply(atX),
         y.text().apply(atY));
-    if (!Double.isNaN(down)) {
-      append(
-          svg,
-          "<text x='%.1f' y='%.1f' text-anchor='%s'>%s</text>",
-          left(atX) + (leftwards ? -11 : 11),
-          top(atY) + 4 + down,
-          leftwards ? "end" : "start",
-          row);
-    }
-    return svg.append("</g>").toString();
+    return svg.append(name).append("</g>").toString();
   }
 
   /** The end of the SVG. */

@@ -3,7 +3,6 @@ package org.fettle.demo;
 import static org.fettle.demo.Html.format;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.DoubleStream;
@@ -13,12 +12,6 @@ final class Curves {
   /** The accuracy axis starts at most that far below the best row. */
   private static final double ACCURACY_RANGE = 0.12;
 
-  /** More points than this are not named. */
-  private static final int NAMED_POINTS = 24;
-
-  private static final double NAME_WIDTH = 120;
-  private static final double NAME_HEIGHT = 13;
-
   private final List<Result> results;
   private final Html html;
   private final Chart.Axis epochs;
@@ -26,7 +19,7 @@ final class Curves {
   Curves(List<Result> results, Html html) {
     this.results = results;
     this.html = html;
-    double last = results.get(0).accuracy().size() - 1;
+    double last = results.get(0).accuracy().size();
     epochs =
         new Chart.Axis(
             "epoch", 0, last, false, ticks(0, last, Math.ceil(last / 12)), Curves::whole);
@@ -58,23 +51,18 @@ final class Curves {
             "Training loss by epoch; the values at the end are in the table",
             epochs,
             new Chart.Axis("loss", 0.95 * low, 1.05 * high, true, ticks, Curves::decimals));
-    return draw(chart, "loss", Result::loss);
+    return draw(chart, "loss", Result::loss, false);
   }
 
   String accuracy() {
-    // Before training it is a guess, which would flatten everything else.
-    double worst =
-        results.stream()
-            .flatMap(result -> result.accuracy().stream().filter(point -> point.epoch() > 0))
-            .mapToDouble(Result.Point::value)
-            .min()
-            .orElse(0);
     Chart chart =
         new Chart(
             "Test accuracy by epoch; the values at the end are in the table",
             epochs,
-            accuracies(worst, values(Result::accuracy).max().orElse(1)));
-    return draw(chart, "accuracy", Result::accuracy);
+            accuracies(
+                values(Result::accuracy).min().orElse(0),
+                values(Result::accuracy).max().orElse(1)));
+    return draw(chart, "accuracy", Result::accuracy, true);
   }
 
   String memory() {
@@ -94,19 +82,11 @@ final class Curves {
                 Curves::whole),
             accuracies(worst - 0.001, best + 0.001));
     StringBuilder svg = new StringBuilder(chart.open("memory-chart"));
-    List<Result> byAccuracy = new ArrayList<>(results);
-    byAccuracy.sort(Comparator.comparingDouble(Result::finalAccuracy).reversed());
-    List<double[]> names = new ArrayList<>();
-    for (Result result : byAccuracy) {
-      double x = chart.left(result.bytesPerParameter());
-      double y = chart.top(result.finalAccuracy());
-      double nameY = y;
-      for (double[] name : names) {
-        if (Math.abs(name[0] - x) < NAME_WIDTH && Math.abs(name[1] - nameY) < NAME_HEIGHT) {
-          nameY = name[1] + NAME_HEIGHT;
-        }
-      }
-      names.add(new double[] {x, nameY});
+    Names names = new Names();
+    for (Result result : results) {
+      names.keepFree(chart.left(result.bytesPerParameter()), chart.top(result.finalAccuracy()));
+    }
+    for (Result result : results) {
       svg.append(
           chart.point(
               result.row().name(),
@@ -114,15 +94,19 @@ final class Curves {
               html.hollow(result),
               result.bytesPerParameter(),
               result.finalAccuracy(),
-              results.size() <= NAMED_POINTS ? nameY - y : Double.NaN));
+              names.place(
+                  result.row().name(),
+                  chart.left(result.bytesPerParameter()),
+                  chart.top(result.finalAccuracy()))));
     }
     return svg.append(chart.close()).toString();
   }
 
-  private String draw(Chart chart, String id, Function<Result, List<Result.Point>> curve) {
+  private String draw(
+      Chart chart, String id, Function<Result, List<Result.Point>> curve, boolean dotted) {
     StringBuilder svg = new StringBuilder(chart.open(id));
     for (Result result : results) {
-      svg.append(chart.curve(result.row().name(), html.style(result), curve.apply(result)));
+      svg.append(chart.curve(result.row().name(), html.style(result), curve.apply(result), dotted));
     }
     return svg.append(chart.close()).toString();
   }

@@ -5,12 +5,14 @@ import java.io.PrintWriter;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.fettle.Backend;
+import org.fettle.Device;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -197,7 +199,7 @@ final class Demo implements Callable<Integer> {
       return all ? Rows.all() : Rows.standard();
     }
     List<Row> rows = new ArrayList<>();
-    for (String name : names) {
+    for (String name : new LinkedHashSet<>(names)) {
       rows.add(
           Rows.all().stream()
               .filter(row -> row.name().equals(name.strip()))
@@ -222,6 +224,9 @@ final class Demo implements Callable<Integer> {
     }
     try {
       Backend chosen = backend == null ? Backend.best() : Backend.named(backend);
+      if (!chosen.device().equals(Device.CPU)) {
+        throw wrong("--backend is " + chosen + ": expected one for the CPU, where the network is");
+      }
       return new Settings(epochs, batch, hidden, threads, chosen, seed);
     } catch (IllegalArgumentException | IllegalStateException e) {
       throw new CommandLine.ParameterException(

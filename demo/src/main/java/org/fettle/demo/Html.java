@@ -6,7 +6,8 @@ import java.util.Locale;
 /** What the parts of the page have in common: text, numbers, and how a row is drawn. */
 final class Html {
   private static final int COLOURS = 8;
-  private static final List<String> DASHES = List.of("none", "7 4", "2 3", "12 3 2 3", "4 2 1 2");
+  private static final List<String> DASHES =
+      List.of("7 4", "2 3", "12 3 2 3", "4 2 1 2", "14 5", "1 4");
 
   private final List<Result> results;
   private final List<String> families;
@@ -51,7 +52,8 @@ final class Html {
   }
 
   private String dash(Result result) {
-    return DASHES.get((int) (variant(result) % DASHES.size()));
+    long variant = variant(result);
+    return variant == 0 ? "none" : DASHES.get((int) ((variant - 1) % DASHES.size()));
   }
 
   private long variant(Result result) {

@@ -103,23 +103,24 @@ final class Page {
 
   private String lede() {
     return format(
-        "A network of %,d parameters saw %,d %s %s, and then had to name %,d that it had never seen."
-            + " %s The row <b>%s</b> names <b>%s</b> of them right. Of its training time, %.1f %%"
-            + " went into the optimizer.",
-        best.parameters(),
-        data.train().count(),
-        data.name().equals("Fashion-MNIST") ? "pictures of clothes" : "pictures",
-        settings.epochs() == 1 ? "once" : settings.epochs() + " times",
-        data.test().count(),
-        results.size() == 1
-            ? ""
-            : "It was trained "
-                + results.size()
-                + " times from the same start, on the same pictures in the same order; only the step"
-                + " that updates its weights differs.",
-        best.row().name(),
-        percent(best.finalAccuracy()),
-        100 * best.stepShare());
+            "A network of %,d parameters saw %,d %s %s, and then had to name %,d that it had never seen."
+                + " %s The row <b>%s</b> names <b>%s</b> of them right. Of its training time, %.1f %%"
+                + " went into the optimizer.",
+            best.parameters(),
+            data.train().count(),
+            data.name().equals("Fashion-MNIST") ? "pictures of clothes" : "pictures",
+            settings.epochs() == 1 ? "once" : settings.epochs() + " times",
+            data.test().count(),
+            results.size() == 1
+                ? ""
+                : "It was trained "
+                    + results.size()
+                    + " times from the same start, on the same pictures in the same order; only the step"
+                    + " that updates its weights differs.",
+            best.row().name(),
+            percent(best.finalAccuracy()),
+            100 * best.stepShare())
+        .replace(" %", "&nbsp;%");
   }
 
   private String facts() {

@@ -1,4 +1,7 @@
 'use strict';
+// Lines of a readout.
+const LONGEST = 16;
+
 const every = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 // The values of all curves where the pointer is.
@@ -8,7 +11,7 @@ for (const chart of every('svg.chart')) {
     style: curve.getAttribute('style'),
     element: curve,
     points: curve.getAttribute('points').split(' ').map(point => Number(point.split(',')[0])),
-    values: curve.dataset.values.split(' ').map(value => value.split(':')),
+    values: curve.dataset.values.split(';').map(value => value.split(':')),
   }));
   if (!curves.length) continue;
   const cursor = chart.querySelector('.cursor');
@@ -33,6 +36,7 @@ for (const chart of every('svg.chart')) {
     cursor.setAttribute('x1', nearest);
     cursor.setAttribute('x2', nearest);
     cursor.style.visibility = 'visible';
+    const hidden = lines.splice(LONGEST).length;
     readout.replaceChildren();
     const head = document.createElement('b');
     head.textContent = 'epoch ' + Number(lines[0].epoch).toFixed(chart.id === 'loss' ? 1 : 0);
@@ -46,6 +50,7 @@ for (const chart of every('svg.chart')) {
       item.append(dot, line.row, value);
       readout.append(item);
     }
+    if (hidden) readout.append(`and ${hidden} more`);
     readout.style.display = 'block';
     const x = nearest / chart.viewBox.baseVal.width * box.width;
     const left = x > box.width / 2 ? x - readout.offsetWidth - 6 : x + 30;

@@ -22,7 +22,7 @@ class RunTest {
     assertTrue(first.finalAccuracy() > 0.6, row.name() + ": " + first.finalAccuracy());
     assertTrue(first.finalLoss() < first.loss().get(0).value());
     assertEquals(8 * 32, first.steps());
-    assertEquals(9, first.accuracy().size());
+    assertEquals(8, first.accuracy().size());
     for (Backend.Availability backend : Backend.all()) {
       if (backend.isAvailable() && !backend.name().startsWith("cuda")) {
         Result again = run(row, backend.name(), 3);
