@@ -1,31 +1,12 @@
 // The C ABI of the CPU step: chooses the tier, guards the floating-point environment, shares out chunks.
-#include <immintrin.h>
-
 #include "cpu/tier.h"
+#include "environment.h"
 #include "fettle/fettle.h"
 
 namespace {
 
+using fettle::Environment;
 using fettle::TierTable;
-
-// The default environment for a call: nearest, no flushing, exceptions masked. Another library may have
-// changed it on this thread; what was found is put back.
-class Environment {
- public:
-  Environment() : found(_mm_getcsr()) {
-    if ((found & ~statusBits) != defaults) _mm_setcsr(defaults);
-  }
-  ~Environment() {
-    if ((found & ~statusBits) != defaults) _mm_setcsr(found);
-  }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  static constexpr unsigned statusBits = 0x3F;
-  static constexpr unsigned defaults = 0x1F80;
-  unsigned found;
-};
 
 const TierTable* tableOf(int32_t tier) {
   const int64_t offered = fettle_cpu_tiers();

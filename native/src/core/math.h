@@ -6,6 +6,8 @@
 //   logOf         double, > 0          1.0 ulp                schedules, random scaling
 //   powerOf       double, base > 0     |y ln b| * 2e-16       schedules
 //   expNegative   float, <= 0          1.1 ulp                sigmoid
+//   arctangent    float, all           1.0 ulp                Weight Compander
+//   logarithm     float, all           1.0 ulp                log-StableMax
 //
 // tests/ measures these errors against a reference of higher precision.
 #pragma once
@@ -117,6 +119,54 @@ FETTLE_FN F expNegative(F x) {
   sum = fma(sum, r, F(1.0f));
   sum = fma(sum, r, F(1.0f));
   return sum * powerOfTwo(k);
+}
+
+// The arctangent, per element; the sign of a zero and NaN are kept.
+template <class F>
+FETTLE_FN F arctangent(F x) {
+  const F t = absolute(x);
+  // atan(t) = base + atan(r): above tan(3 pi / 8) r = -1 / t, above tan(pi / 8) r = (t - 1) / (t + 1); |r| < 0.4143.
+  const auto high = t > F(2.4142137f);
+  const auto middle = t > F(0.41421357f);
+  const F above = select(high, F(-1.0f), select(middle, t - F(1.0f), t));
+  const F below = select(high, t, select(middle, t + F(1.0f), F(1.0f)));
+  const F base = select(high, F(1.5707964f), select(middle, F(0.7853982f), F(0.0f)));
+  const F baseLow = select(high, F(-4.371139e-8f), select(middle, F(-2.1855694e-8f), F(0.0f)));
+  const F r = above / below;
+  const F z = r * r;
+  F sum = F(1.0f / 17.0f);
+  sum = fma(sum, z, F(-1.0f / 15.0f));
+  sum = fma(sum, z, F(1.0f / 13.0f));
+  sum = fma(sum, z, F(-1.0f / 11.0f));
+  sum = fma(sum, z, F(1.0f / 9.0f));
+  sum = fma(sum, z, F(-1.0f / 7.0f));
+  sum = fma(sum, z, F(1.0f / 5.0f));
+  sum = fma(sum, z, F(-1.0f / 3.0f));
+  const F y = base + (r + fma(r * z, sum, baseLow));
+  return select(x < F(0.0f), -y, select(x > F(0.0f), y, x));
+}
+
+// The natural logarithm, per element, denormals included; -infinity for 0, NaN below.
+template <class F>
+FETTLE_FN F logarithm(F x) {
+  const auto denormal = x < F(1.17549435e-38f);
+  F k;
+  const F m = splitExponent(select(denormal, x * F(16777216.0f), x), k);
+  k = select(denormal, k - F(24.0f), k);
+  // ln(1 + f) = 2 atanh(s) with s = f / (2 + f), |s| < 0.172; the large part, f, is added last.
+  const F f = m - F(1.0f);
+  const F s = f / (f + F(2.0f));
+  const F q = s * s;
+  F sum = F(2.0f / 11.0f);
+  sum = fma(sum, q, F(2.0f / 9.0f));
+  sum = fma(sum, q, F(2.0f / 7.0f));
+  sum = fma(sum, q, F(2.0f / 5.0f));
+  sum = fma(sum, q, F(2.0f / 3.0f));
+  const F half = F(0.5f) * f * f;
+  const F correction = fma(s, fma(sum, q, half), k * F(-2.1219444e-4f));
+  const F y = fma(k, F(355.0f / 512.0f), f - (half - correction));
+  const F infinity = F(__builtin_inff());
+  return select(x > F(0.0f), select(x == infinity, x, y), select(x == F(0.0f), -infinity, F(__builtin_nanf(""))));
 }
 
 }  // namespace FETTLE_TIER

@@ -30,6 +30,18 @@ FETTLE_FN float powerOfTwo(float k) {
   return result;
 }
 
+// x > 0, normal, as mantissa * 2^exponent with the mantissa in [sqrt(1/2), sqrt(2)); anything for any other x.
+FETTLE_FN float splitExponent(float x, float& exponent) {
+  int32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  const int32_t k = (bits - 0x3F3504F3) >> 23;
+  bits = int32_t(uint32_t(bits) - (uint32_t(k) << 23));
+  exponent = float(k);
+  float mantissa;
+  memcpy(&mantissa, &bits, sizeof mantissa);
+  return mantissa;
+}
+
 FETTLE_FN float select(bool condition, float yes, float no) { return condition ? yes : no; }
 
 // The larger of the two; a NaN in x or y comes out.

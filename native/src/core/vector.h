@@ -47,6 +47,12 @@ FETTLE_FN Vector absolute(Vector x) { return _mm512_abs_ps(x.v); }
 FETTLE_FN Vector powerOfTwo(Vector k) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(k.v), _mm512_set1_epi32(127)), 23));
 }
+FETTLE_FN Vector splitExponent(Vector x, Vector& exponent) {
+  const __m512i bits = _mm512_castps_si512(x.v);
+  const __m512i k = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3F3504F3)), 23);
+  exponent = _mm512_cvtepi32_ps(k);
+  return _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(k, 23)));
+}
 FETTLE_FN Vector select(Mask condition, Vector yes, Vector no) {
   return _mm512_mask_blend_ps(condition.bits, no.v, yes.v);
 }
@@ -83,6 +89,12 @@ FETTLE_FN Vector root(Vector x) { return _mm256_sqrt_ps(x.v); }
 FETTLE_FN Vector absolute(Vector x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x.v); }
 FETTLE_FN Vector powerOfTwo(Vector k) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k.v), _mm256_set1_epi32(127)), 23));
+}
+FETTLE_FN Vector splitExponent(Vector x, Vector& exponent) {
+  const __m256i bits = _mm256_castps_si256(x.v);
+  const __m256i k = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(0x3F3504F3)), 23);
+  exponent = _mm256_cvtepi32_ps(k);
+  return _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(k, 23)));
 }
 FETTLE_FN Vector select(Mask condition, Vector yes, Vector no) {
   return _mm256_blendv_ps(no.v, yes.v, condition.bits);

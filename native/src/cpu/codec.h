@@ -70,7 +70,7 @@ static void encodeNearest(const float* from, int64_t dtype, int64_t first, int n
   for (; i < n; i++) codes[i] = F16::nearest(from[i]);
 }
 
-static void encodeStochastic(const float* from, int64_t dtype, int64_t first, int n, void* to, const Noise& noise) {
+[[maybe_unused]] static void encodeStochastic(const float* from, int64_t dtype, int64_t first, int n, void* to, const Noise& noise) {
   uint16_t* codes = static_cast<uint16_t*>(to) + first;
   constexpr int batch = 512;
   uint32_t drawn[batch + 8];

@@ -101,14 +101,14 @@ final class PlanChecks {
         : "tensor " + number + " (" + parameter.name() + ")";
   }
 
-  private static void floating(String name, Tensor tensor) {
+  static void floating(String name, Tensor tensor) {
     if (!tensor.dtype().isFloating()) {
       throw new IllegalArgumentException(
           name + " is " + tensor.dtype() + ": expected F32, BF16 or F16");
     }
   }
 
-  private static void onDevice(String name, Tensor tensor, Backend backend) {
+  static void onDevice(String name, Tensor tensor, Backend backend) {
     if (!tensor.device().equals(backend.device())) {
       throw new IllegalArgumentException(
           name
@@ -121,16 +121,16 @@ final class PlanChecks {
     }
   }
 
-  private static void like(String name, Tensor tensor, Tensor value) {
+  static void like(String name, Tensor tensor, Tensor value) {
     if (!tensor.hasShapeOf(value) || !tensor.device().equals(value.device())) {
       throw new IllegalArgumentException(
           name + " is " + tensor + ": expected the shape and device of " + value);
     }
   }
 
-  private record Span(String name, long start, long end, boolean written) {}
+  record Span(String name, long start, long end, boolean written) {}
 
-  private static void add(List<Span> spans, String name, Tensor tensor, boolean written) {
+  static void add(List<Span> spans, String name, Tensor tensor, boolean written) {
     boolean known = tensor != null && (tensor.buffer() == null || Addresses.known());
     if (known && tensor.elements() > 0) {
       long start = tensor.address();
@@ -142,7 +142,7 @@ final class PlanChecks {
    * Refuses memory that is written and stands in two places; two gradients or masks may share
    * theirs.
    */
-  private static void overlaps(List<Span> spans) {
+  static void overlaps(List<Span> spans) {
     spans.sort(Comparator.comparingLong(Span::start));
     Span farthest = null;
     Span farthestWritten = null;

@@ -118,6 +118,58 @@ public final class Transcendental {
     return sum * powerOfTwo(k);
   }
 
+  /** The arctangent; the sign of a zero and NaN are kept. */
+  public static float arctangent(float x) {
+    float t = Math.abs(x);
+    float r = t;
+    float base = 0.0f;
+    float baseLow = 0.0f;
+    if (t > 2.4142137f) {
+      r = -1.0f / t;
+      base = 1.5707964f;
+      baseLow = -4.371139e-8f;
+    } else if (t > 0.41421357f) {
+      r = (t - 1.0f) / (t + 1.0f);
+      base = 0.7853982f;
+      baseLow = -2.1855694e-8f;
+    }
+    float z = r * r;
+    float sum = 1.0f / 17.0f;
+    sum = Arithmetic.fma(sum, z, -1.0f / 15.0f);
+    sum = Arithmetic.fma(sum, z, 1.0f / 13.0f);
+    sum = Arithmetic.fma(sum, z, -1.0f / 11.0f);
+    sum = Arithmetic.fma(sum, z, 1.0f / 9.0f);
+    sum = Arithmetic.fma(sum, z, -1.0f / 7.0f);
+    sum = Arithmetic.fma(sum, z, 1.0f / 5.0f);
+    sum = Arithmetic.fma(sum, z, -1.0f / 3.0f);
+    float y = base + (r + Arithmetic.fma(r * z, sum, baseLow));
+    return x < 0.0f ? -y : (x > 0.0f ? y : x);
+  }
+
+  /** The natural logarithm, denormals included; -infinity for 0, NaN below. */
+  public static float logarithm(float x) {
+    if (!(x > 0.0f) || x == Float.POSITIVE_INFINITY) {
+      return x > 0.0f ? x : (x == 0.0f ? Float.NEGATIVE_INFINITY : Float.NaN);
+    }
+    boolean denormal = x < Float.MIN_NORMAL;
+    int bits = Float.floatToRawIntBits(denormal ? x * 16777216.0f : x);
+    // The mantissa lies in [sqrt(1/2), sqrt(2)).
+    int exponent = (bits - 0x3F3504F3) >> 23;
+    float m = Float.intBitsToFloat(bits - (exponent << 23));
+    float k = denormal ? exponent - 24.0f : exponent;
+    float f = m - 1.0f;
+    float s = f / (f + 2.0f);
+    float q = s * s;
+    float sum = 2.0f / 11.0f;
+    sum = Arithmetic.fma(sum, q, 2.0f / 9.0f);
+    sum = Arithmetic.fma(sum, q, 2.0f / 7.0f);
+    sum = Arithmetic.fma(sum, q, 2.0f / 5.0f);
+    sum = Arithmetic.fma(sum, q, 2.0f / 3.0f);
+    float half = 0.5f * f * f;
+    float correction = Arithmetic.fma(s, Arithmetic.fma(sum, q, half), k * -2.1219444e-4f);
+    return Arithmetic.fma(k, 355.0f / 512.0f, f - (half - correction));
+  }
+
   /**
    * 2^k for an integral k in [-126, 127]; anything for a NaN, which its user multiplies by another
    * NaN.

@@ -58,6 +58,11 @@ public final class CpuEngine implements Engine {
   }
 
   @Override
+  public BatchRunner open(Batch batch) {
+    return new CpuBatch(batch, tier);
+  }
+
+  @Override
   public Runner open(PlanSpec plan) {
     return new CpuRunner(plan, tier);
   }

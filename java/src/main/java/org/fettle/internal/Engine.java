@@ -30,6 +30,15 @@ public sealed interface Engine permits JavaEngine, CpuEngine {
   /** Copies the buffer's remaining bytes into a tensor. */
   void write(Tensor to, long offset, ByteBuffer from);
 
+  /**
+   * Lays out a validated batch of primitives.
+   *
+   * @throws UnsupportedOperationException if this backend has none
+   */
+  default BatchRunner open(Batch batch) {
+    throw new UnsupportedOperationException("backend " + name() + " has no primitives yet");
+  }
+
   /** Lays out a validated plan. */
   Runner open(PlanSpec plan);
 }

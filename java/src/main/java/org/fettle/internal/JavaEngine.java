@@ -43,6 +43,11 @@ public final class JavaEngine implements Engine {
   }
 
   @Override
+  public BatchRunner open(Batch batch) {
+    return new JavaBatch(batch);
+  }
+
+  @Override
   public Runner open(PlanSpec plan) {
     return new JavaRunner(plan);
   }

@@ -237,7 +237,7 @@ final class JavaRunner implements Runner {
    * Another library may have made this thread flush denormals, and Java cannot put that right: it
    * can only refuse.
    */
-  private static void checkDenormals() {
+  static void checkDenormals() {
     if (Denormals.areFlushed()) {
       throw new IllegalStateException(
           "this thread flushes denormal numbers, because a library built with -ffast-math was loaded on it; start Java with"

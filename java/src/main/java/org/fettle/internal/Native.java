@@ -83,4 +83,19 @@ public final class Native {
 
   @Name("fettle_cpu_commit")
   public static native int cpuCommit(@Cast("fettle_plan*") long plan);
+
+  @Name("fettle_batch_layout")
+  static native int batchLayout(@Cast("fettle_batch*") long batch);
+
+  @Name("fettle_cpu_batch_run")
+  static native int cpuBatchRun(@Cast("fettle_batch*") long batch, int tier);
+
+  @Name("fettle_batch_finish")
+  static native int batchFinish(@Cast("fettle_batch*") long batch);
+
+  @Name("fettle_primitive_id")
+  public static native String primitiveId(int primitive);
+
+  @Name("fettle_batch_field")
+  public static native long batchField(int index);
 }

@@ -1,0 +1,44 @@
+package org.fettle.internal;
+
+import org.fettle.DType;
+
+/** Tiles of a tensor to and from floats; 16-bit formats are rounded to nearest. */
+final class TileCodec {
+  private final float[] floats = new float[JavaBatch.TILE];
+  private final short[] codes = new short[JavaBatch.TILE];
+
+  void decode(Windows from, long at, int n, float[] to) {
+    DType dtype = from.dtype();
+    if (dtype == DType.F32) {
+      from.getFloats(at, to, n);
+      return;
+    }
+    from.getShorts(at, codes, n);
+    for (int i = 0; i < n; i++) {
+      to[i] = Formats.decode(dtype, codes[i]);
+    }
+  }
+
+  void encode(Windows to, long at, int n, float[] values) {
+    DType dtype = to.dtype();
+    if (dtype == DType.F32) {
+      to.putFloats(at, values, n);
+      return;
+    }
+    for (int i = 0; i < n; i++) {
+      codes[i] = Formats.nearest(dtype, values[i]);
+    }
+    to.putShorts(at, codes, n);
+  }
+
+  /** Copies elements of one format bit for bit, NaN's payload included. */
+  void copy(Windows from, Windows to, long at, int n) {
+    if (from.dtype() == DType.F32) {
+      from.getFloats(at, floats, n);
+      to.putFloats(at, floats, n);
+    } else {
+      from.getShorts(at, codes, n);
+      to.putShorts(at, codes, n);
+    }
+  }
+}

@@ -1,0 +1,130 @@
+// Primitives with a sum per row: norm loss and StableMax. The Java twin is org.fettle.internal.RowPrimitive.
+#pragma once
+
+#include "core/math.h"
+#include "primitives/primitive.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+// The sum over rows of (1 - |w|)^2.
+struct NormLoss : RowsDefaults {
+  template <class F>
+  FETTLE_FN void term(F w, F& a, F& b) {
+    a = b = w;
+  }
+  FETTLE_FN double begin(const double*, double square, float, RowFactors&) {
+    const double excess = 1.0 - rootOf(square);
+    return excess * excess;
+  }
+  template <class F>
+  FETTLE_FN void apply(const RowFactors&, const F*, F*) {}
+};
+
+// w -> 2 lambda (1 - 1 / |w|) w, 0 for a zero row; factor lambda. The sum as NormLoss.
+struct NormLossGradient : NormLoss {
+  static constexpr int outputs = 1;
+  FETTLE_FN double begin(const double* f, double square, float at, RowFactors& row) {
+    row.c[0] = square == 0.0 ? 0.0f : float(2.0 * f[0] * (1.0 - 1.0 / rootOf(square)));
+    return NormLoss::begin(f, square, at, row);
+  }
+  template <class F>
+  FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
+    out[0] = F(row.c[0]) * in[0];
+  }
+};
+
+// w, g -> g + 2 lambda (1 - 1 / |w|) w; factor lambda. The sum as NormLoss.
+struct NormLossAdd : NormLossGradient {
+  static constexpr int inputs = 2;
+  template <class F>
+  FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
+    out[0] = fma(F(row.c[0]), in[0], in[1]);
+  }
+};
+
+// w -> w * (1 - lr * 2 lambda (1 - 1 / (|w| + eps))); factors lambda, lr, eps. The sum as NormLoss.
+struct NormLossDecay : NormLossGradient {
+  FETTLE_FN double begin(const double* f, double square, float at, RowFactors& row) {
+    const double shrink = 1.0 - 1.0 / (rootOf(square) + f[2]);
+    row.c[0] = square == 0.0 ? 1.0f : float(1.0 - f[1] * 2.0 * f[0] * shrink);
+    return NormLoss::begin(f, square, at, row);
+  }
+};
+
+// s(x) = x + 1 for x >= 0, 1 / (1 - x) below
+template <class F>
+FETTLE_FN F stableOf(F x) {
+  const F d = F(1.0f) + absolute(x);
+  return select(x >= F(0.0f), d, F(1.0f) / d);
+}
+
+// s'(x) = 1 for x >= 0, s(x)^2 below
+template <class F>
+FETTLE_FN F stableSlope(F x) {
+  const F s = stableOf(x);
+  return select(x >= F(0.0f), F(1.0f), s * s);
+}
+
+// x -> s(x) / sum of s
+struct StableMax : RowsDefaults {
+  static constexpr int outputs = 1;
+  template <class F>
+  FETTLE_FN void term(F x, F& a, F& b) {
+    a = stableOf(x);
+    b = F(1.0f);
+  }
+  FETTLE_FN double begin(const double*, double sum, float, RowFactors& row) {
+    row.c[0] = float(sum);
+    return 0.0;
+  }
+  template <class F>
+  FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
+    out[0] = stableOf(in[0]) / F(row.c[0]);
+  }
+};
+
+// x -> ln s(x) - ln(sum of s)
+struct LogStableMax : StableMax {
+  FETTLE_FN double begin(const double*, double sum, float, RowFactors& row) {
+    row.c[0] = float(logOf(sum));
+    return 0.0;
+  }
+  template <class F>
+  FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
+    // s is 1 / (1 - x) below 0, and ln s better taken as -ln(1 - x): no denormal, and one rounding less.
+    const F y = logarithm(F(1.0f) + absolute(in[0]));
+    out[0] = select(in[0] >= F(0.0f), y, -y) - F(row.c[0]);
+  }
+};
+
+// The sum over rows of ln(sum of s) - ln s(x), x at the label.
+struct StableMaxLoss : StableMax {
+  static constexpr int outputs = 0;
+  static constexpr bool labelled = true;
+  FETTLE_FN double begin(const double*, double sum, float at, RowFactors&) {
+    const double y = logOf(1.0 + (at < 0.0f ? -double(at) : double(at)));
+    return logOf(sum) - (at >= 0.0f ? y : -y);
+  }
+  template <class F>
+  FETTLE_FN void apply(const RowFactors&, const F*, F*) {}
+  FETTLE_FN float applyLabel(const RowFactors&, float at) { return at; }
+};
+
+// x -> s'(x) * (1 / sum - [at the label] / s(x)) * factor. The sum as StableMaxLoss.
+struct StableMaxLossGradient : StableMaxLoss {
+  static constexpr int outputs = 1;
+  FETTLE_FN double begin(const double* f, double sum, float at, RowFactors& row) {
+    row.c[0] = float(f[0] / sum);
+    row.c[1] = float(f[0] * (1.0 / sum - 1.0 / double(stableOf(at))));
+    return StableMaxLoss::begin(f, sum, at, row);
+  }
+  template <class F>
+  FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
+    out[0] = stableSlope(in[0]) * F(row.c[0]);
+  }
+  FETTLE_FN float applyLabel(const RowFactors& row, float at) { return stableSlope(at) * row.c[1]; }
+};
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle
