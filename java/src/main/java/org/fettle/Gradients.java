@@ -172,6 +172,7 @@ public final class Gradients {
    */
   public void clipByPixel(double limit, PixelClip kind, List<Tensor> images) {
     Range.positive("limit", limit);
+    Objects.requireNonNull(kind, "kind");
     Primitive primitive =
         kind == PixelClip.HARD ? Primitive.CLIP_PIXEL_HARD : Primitive.CLIP_PIXEL_SOFT;
     checkInPlace(images);

@@ -22,6 +22,7 @@ public record WeightCompander(double a, double b) {
   public WeightCompander {
     Range.positive("a", a);
     Range.positive("b", b);
+    Range.check("a", a, (float) a < Float.POSITIVE_INFINITY, "a float");
     Range.check("a / b", a / b, (float) (a / b) < Float.POSITIVE_INFINITY, "a float");
     Range.check("b", b, (float) b > 0, "a float > 0");
   }

@@ -17,6 +17,8 @@ public final class Replays {
       List.of(
           new RuleReplay(),
           new GradientReplay(),
+          new PerturbationReplay(),
+          new PrimitiveReplay(),
           new AverageReplay(),
           new FormatReplay(),
           new PhiloxReplay());
