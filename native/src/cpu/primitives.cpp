@@ -40,19 +40,6 @@ void copyBytes(const fettle_operand& from, const fettle_operand& to, int64_t fir
          size_t(n * size));
 }
 
-// The largest of `before` and the values, none below 0; NaN comes out. The order does not matter.
-float largestOf(float before, const float* values, int n) {
-  Vector most(before);
-  int i = 0;
-  for (; i + Vector::lanes <= n; i += Vector::lanes) most = larger(most, Vector::load(values + i));
-  float lane[Vector::lanes];
-  most.store(lane);
-  float result = before;
-  for (int k = 0; k < Vector::lanes; k++) result = larger(result, lane[k]);
-  for (; i < n; i++) result = larger(result, values[i]);
-  return result;
-}
-
 // One step of an elementwise loop, on a vector or on a float.
 template <class P>
 FETTLE_FN void applyVector(const float* c, const float* const* in, float* const* out, float* const* a,
@@ -98,7 +85,7 @@ struct Elements {
       b[k] = scratch[P::inputs + P::outputs + 2 * k + 1];
       lanes[k].clear();
     }
-    float largest = 0.0f;
+    double largest = 0.0;
     const int64_t first = chunk * FETTLE_CHUNK;
     const int64_t last = least(first + FETTLE_CHUNK, item.elements);
     for (int64_t at = first; at < last; at += tileElements) {
@@ -115,14 +102,14 @@ struct Elements {
       }
       for (int k = 0; k < P::outputs; k++) store(item.array[P::inputs + k], at, n, out[k]);
       if (P::maximum) {
-        largest = largestOf(largest, a[0], n);
+        largest = largestTile(largest, a[0], n);
       } else {
         for (int k = 0; k < P::sums; k++) accumulate(lanes[k], a[k], b[k], n);
       }
     }
     for (int k = 0; k < P::sums; k++) {
       batch.sums[k * batch.sum_count + item.first_sum + chunk] =
-          P::maximum ? double(largest) : treeSum(lanes[k].sum, reductionLanes);
+          P::maximum ? largest : treeSum(lanes[k].sum, reductionLanes);
     }
   }
 };
