@@ -27,9 +27,14 @@ class MethodTableTest {
   }
 
   @Test
-  void everyMethodIsInATable() {
+  void everyMethodIsInATable() throws IOException {
     Set<String> others = new TreeSet<>(Replays.methods());
     others.removeAll(Rules.methods());
+    // Primitives have a page of their own, written by hand; it names their vectors.
+    String primitives = Files.readString(PAGE.resolveSibling("primitives.md"));
+    others.removeIf(
+        method ->
+            !MethodTable.others().contains(method) && primitives.contains(" " + method + " 01"));
     assertEquals(others, MethodTable.others());
   }
 }
