@@ -67,7 +67,7 @@ FETTLE_FN double expOf(double x) {
 
 // ln(x) for a normal x > 0; NaN for a negative one, -infinity for 0.
 FETTLE_FN double logOf(double x) {
-  if (!(x > 0.0)) return x == 0.0 ? -1.0 / 0.0 : (x - x) / 0.0;
+  if (!(x > 0.0)) return x == 0.0 ? -double(INFINITY) : double(NAN);
   int64_t bits = longBits(x);
   if (bits >= int64_t(0x7FF0000000000000)) return x;
   int64_t exponent = (bits >> 52) - 1023;
