@@ -66,6 +66,133 @@ FETTLE_API int32_t fettle_cuda_device_count(int32_t* count, char* reason, int64_
 FETTLE_API int32_t fettle_cuda_device_info(int32_t device, fettle_cuda_device* info, char* reason,
                                            int64_t reason_bytes);
 
+/* Every function below ends with the same two parameters and answers the same way:
+ * \param[out] reason        why not, as text: the CUDA error's name and what it came from (a kernel's name, if one);
+ *                           may be NULL; untouched where the call answers FETTLE_OK
+ * \param[in]  reason_bytes  size of reason
+ * \return FETTLE_OK, FETTLE_INVALID_ARGUMENT, FETTLE_OUT_OF_MEMORY, FETTLE_UNAVAILABLE, FETTLE_CUDA_ERROR
+ * Each works on the device that it is given or that its plan was opened on, and leaves the calling thread's current
+ * device as it found it. A stream is the caller's cudaStream_t (CUstream_st*); NULL is the default stream.
+ */
+
+/* Device memory, for states and for users without the CUDA presets. Not zeroed.
+ * \param[in]  bytes   more than 0
+ * \param[out] memory  the address, at least 256-byte aligned; NULL unless FETTLE_OK
+ */
+FETTLE_API int32_t fettle_cuda_allocate(int32_t device, int64_t bytes, void** memory, char* reason,
+                                        int64_t reason_bytes);
+
+/* Gives back what fettle_cuda_allocate gave. NULL is fine. */
+FETTLE_API int32_t fettle_cuda_release(int32_t device, void* memory, char* reason, int64_t reason_bytes);
+
+/* Copies between host and device memory in either direction and waits for it. bytes may be 0. */
+FETTLE_API int32_t fettle_cuda_copy(int32_t device, void* to, const void* from, int64_t bytes, void* stream,
+                                    char* reason, int64_t reason_bytes);
+
+/* Fills device memory with a byte, in the stream's order, without waiting. bytes may be 0. */
+FETTLE_API int32_t fettle_cuda_fill(int32_t device, void* memory, int32_t value, int64_t bytes, void* stream,
+                                    char* reason, int64_t reason_bytes);
+
+/* Streams that do not wait for the default stream. */
+FETTLE_API int32_t fettle_cuda_stream_create(int32_t device, void** stream, char* reason, int64_t reason_bytes);
+FETTLE_API int32_t fettle_cuda_stream_destroy(int32_t device, void* stream, char* reason, int64_t reason_bytes);
+FETTLE_API int32_t fettle_cuda_stream_synchronize(int32_t device, void* stream, char* reason, int64_t reason_bytes);
+
+/* Events for timing: milliseconds passed on the device between two recorded ones. elapsed waits for the second. */
+FETTLE_API int32_t fettle_cuda_event_create(int32_t device, void** event, char* reason, int64_t reason_bytes);
+FETTLE_API int32_t fettle_cuda_event_record(int32_t device, void* event, void* stream, char* reason,
+                                            int64_t reason_bytes);
+FETTLE_API int32_t fettle_cuda_event_elapsed(int32_t device, void* first, void* second, float* milliseconds,
+                                             char* reason, int64_t reason_bytes);
+FETTLE_API int32_t fettle_cuda_event_destroy(int32_t device, void* event, char* reason, int64_t reason_bytes);
+
+/* Graphs: what is enqueued on a stream between begin and end is recorded instead of run, and can be run again. */
+FETTLE_API int32_t fettle_cuda_capture_begin(int32_t device, void* stream, char* reason, int64_t reason_bytes);
+FETTLE_API int32_t fettle_cuda_capture_end(int32_t device, void* stream, void** graph, char* reason,
+                                           int64_t reason_bytes);
+FETTLE_API int32_t fettle_cuda_graph_launch(int32_t device, void* graph, void* stream, char* reason,
+                                            int64_t reason_bytes);
+FETTLE_API int32_t fettle_cuda_graph_destroy(int32_t device, void* graph, char* reason, int64_t reason_bytes);
+
+/* A plan on a device. One thread at a time may use one; its steps, and what is staged, rebound, read and written between
+ * them, take effect in the order of their streams, so either use one stream or order the streams yourself. */
+typedef struct fettle_cuda_plan fettle_cuda_plan;
+
+typedef struct fettle_cuda_options {
+  int64_t size;    /* sizeof(fettle_cuda_options), set by the caller */
+  int64_t device;  /* from 0 */
+  int64_t threads; /* of a block: a multiple of 32 up to 256; 0: chosen. No result depends on it. */
+  int64_t blocks;  /* of a grid; 0: chosen. No result depends on it. */
+} fettle_cuda_options;
+
+/* What may change from step to step. */
+typedef struct fettle_cuda_arguments {
+  int64_t size;          /* sizeof(fettle_cuda_arguments), set by the caller */
+  const double* lr;      /* one per group; NULL: as they were */
+  const uint8_t* active; /* one per tensor, 0: left alone; NULL: as they were */
+  double loss_scale;     /* NaN: as it was */
+} fettle_cuda_arguments;
+
+typedef struct fettle_cuda_plan_info {
+  int64_t size;         /* sizeof(fettle_cuda_plan_info), set by the caller */
+  int64_t device;
+  int64_t device_bytes; /* tables and scratch */
+  int64_t launches;     /* kernels of a step, whatever the number of tensors; staging comes on top */
+} fettle_cuda_plan_info;
+
+/* Puts a plan on a device: checks its tables, copies them there, allocates the scratch. Waits for the copies.
+ * \param[in]  plan     tables of a validated plan in host memory; the operands' addresses and the masks are device
+ *                      memory, aligned to their elements; row_state is host memory and copied; the scratch (sums,
+ *                      tensor_sums, row_sums, row_coefficients) is not read. The tables may go afterwards, what the
+ *                      operands point to must stay. A gradient may be NULL where active is 0.
+ * \param[in]  options  device and launch shape
+ * \param[out] handle   the plan on the device; NULL unless FETTLE_OK
+ */
+FETTLE_API int32_t fettle_cuda_plan_open(const fettle_plan* plan, const fettle_cuda_options* options,
+                                         fettle_cuda_plan** handle, char* reason, int64_t reason_bytes);
+
+/* Waits for the device and frees the plan's tables and scratch. NULL is fine. */
+FETTLE_API int32_t fettle_cuda_plan_close(fettle_cuda_plan* handle, char* reason, int64_t reason_bytes);
+
+FETTLE_API int32_t fettle_cuda_plan_info_of(const fettle_cuda_plan* handle, fettle_cuda_plan_info* info, char* reason,
+                                            int64_t reason_bytes);
+
+/* Sets arguments for the steps that follow on the stream, without waiting: also for replays of a captured step. They
+ * travel by value in the stream's order, so a replay that is still running keeps the ones that it was launched with.
+ * Refused while the stream is being captured.
+ */
+FETTLE_API int32_t fettle_cuda_plan_stage(fettle_cuda_plan* handle, const fettle_cuda_arguments* arguments,
+                                          void* stream, char* reason, int64_t reason_bytes);
+
+/* Enqueues one step. Neither waits nor allocates, except that FETTLE_RAISE waits for the gradient pass.
+ * \param[in] arguments  staged before the step; NULL: as they were. Must be NULL while the stream is being captured:
+ *                       stage before each replay instead.
+ * \return FETTLE_NON_FINITE where FETTLE_RAISE stopped the step; nothing was changed. FETTLE_RAISE is refused while the
+ *         stream is being captured. After FETTLE_CUDA_ERROR the plan answers only that: its step may be half done.
+ */
+FETTLE_API int32_t fettle_cuda_plan_step(fettle_cuda_plan* handle, const fettle_cuda_arguments* arguments, void* stream,
+                                         char* reason, int64_t reason_bytes);
+
+/* Replaces the gradients of tensors first .. first + count - 1, in the stream's order, without waiting. Of each operand
+ * data and dtype are read; without data the tensor is left alone until it is given a gradient and staged as active.
+ * Refused while the stream is being captured; a captured step sees gradients that are rebound between replays.
+ */
+FETTLE_API int32_t fettle_cuda_plan_rebind(fettle_cuda_plan* handle, int64_t first, int64_t count,
+                                           const fettle_operand* gradients, void* stream, char* reason,
+                                           int64_t reason_bytes);
+
+/* Waits for the stream and copies into the host's tables what steps have changed: of every tensor step, scalars,
+ * next_scalars and what lies behind them, and what row_state points to; of the plan non_finite, gradient_norm and
+ * rule_norm.
+ */
+FETTLE_API int32_t fettle_cuda_plan_read(fettle_cuda_plan* handle, fettle_plan* into, void* stream, char* reason,
+                                         int64_t reason_bytes);
+
+/* Takes step, scalars and row_state of every tensor and the groups' hyperparameters from the host's tables. Waits for
+ * the stream. */
+FETTLE_API int32_t fettle_cuda_plan_write(fettle_cuda_plan* handle, const fettle_plan* from, void* stream, char* reason,
+                                          int64_t reason_bytes);
+
 /* fettle_cuda_call_NAME(cuda, ...) for every line of cuda.def. */
 #define FETTLE_CUDA_LIST(...) __VA_ARGS__
 #define FETTLE_CUDA_ENTRY(name, parameters, arguments) \
