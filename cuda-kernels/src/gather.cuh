@@ -1,0 +1,109 @@
+// The reading passes: a rule's gathers, and the pass over the gradients. A warp forms the partial sums of a chunk.
+#pragma once
+
+#include "core/prologue.h"
+#include "core/rule_calls.h"
+#include "quad.cuh"
+#include "reduce.cuh"
+#include "tables.cuh"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+constexpr int rowElements = reductionLanes;
+
+// Rows that a thread of a gather has in flight at once.
+constexpr int rowsInFlight = 2;
+
+// The number of this warp among all warps of the grid, and how many there are.
+FETTLE_DEVICE int64_t warpNumber() {
+  const unsigned warps = blockDim.x / warpThreads;
+  return int64_t(blockIdx.x) * warps + threadIdx.x / warpThreads;
+}
+
+FETTLE_DEVICE int64_t warpCount() { return int64_t(gridDim.x) * (blockDim.x / warpThreads); }
+
+// Which of this thread's four elements of a row exist.
+FETTLE_DEVICE Part partIn(int at, int n) {
+  const int left = n - at;
+  return {0, left <= 0 ? 0 : (left < quadElements ? left : quadElements)};
+}
+
+// Adds a * b to a lane. A product of two floats is exact in double, so fma and multiply-add agree.
+FETTLE_DEVICE void accumulate(double& lane, float a, float b) { lane = ::fma(double(a), double(b), lane); }
+
+// Takes a term into a lane, as the rule's gathers do it.
+template <class R>
+FETTLE_DEVICE void take(double& lane, const Terms<float>& terms, int j) {
+  if constexpr (R::maximum) {
+    lane = largerSum(lane, double(terms.a[j]));
+  } else {
+    accumulate(lane, terms.a[j], terms.b[j]);
+  }
+}
+
+// One chunk of a rule's gather: sum k of the chunk is left in sums[k] of the first thread.
+template <class R>
+FETTLE_DEVICE void gatherChunk(const fettle_tensor& tensor, int gather, int64_t first, int n, double* sums) {
+  typename R::Coefficients c;
+  memcpy(&c, tensor.coefficients, sizeof c);
+  const Prologue prologue = prologueOf(tensor);
+  double lane[R::sums][lanesPerThread] = {};
+  const int thread = int(threadIdx.x % warpThreads) * quadElements;
+  for (int row = 0; row < n; row += rowsInFlight * rowElements) {
+    Raw p[rowsInFlight], g[rowsInFlight], s[rowsInFlight][R::states + 1];
+    FETTLE_UNROLL
+    for (int f = 0; f < rowsInFlight; f++) {
+      const int at = row + f * rowElements + thread;
+      const Part part = partIn(at, n);
+      p[f] = loadRaw(tensor.parameter, first + at, part);
+      g[f] = loadRaw(tensor.gradient, first + at, part);
+      FETTLE_UNROLL
+      for (int j = 0; j < R::states; j++) s[f][j] = loadRaw(tensor.state[j], first + at, part);
+    }
+    FETTLE_UNROLL
+    for (int f = 0; f < rowsInFlight; f++) {
+      const Part part = partIn(row + f * rowElements + thread, n);
+      const Quad parameter = decode(p[f], tensor.parameter.dtype);
+      const Quad gradient = decode(g[f], tensor.gradient.dtype);
+      Quad state[R::states + 1];
+      FETTLE_UNROLL
+      for (int j = 0; j < R::states; j++) state[j] = decode(s[f][j], tensor.state[j].dtype);
+      FETTLE_UNROLL
+      for (int k = 0; k < quadElements; k++) {
+        float one[R::states + 1];
+        FETTLE_UNROLL
+        for (int j = 0; j < R::states; j++) one[j] = state[j].value[k];
+        Terms<float> terms;
+        R::gather(gather, c, parameter.value[k], prologue.apply(gradient.value[k]), one, terms);
+        FETTLE_UNROLL
+        for (int j = 0; j < R::sums; j++) {
+          if (part.holds(k)) take<R>(lane[j][k], terms, j);
+        }
+      }
+    }
+  }
+  FETTLE_UNROLL
+  for (int j = 0; j < R::sums; j++) sums[j] = R::maximum ? warpLargest(lane[j]) : warpTree(lane[j]);
+}
+
+template <class R>
+__global__ void __launch_bounds__(mostThreads) gather(Tables tables, Span units, int gather) {
+  const fettle_plan& plan = *tables.plan;
+  if (stops(plan)) return;
+  const int64_t step = warpCount();
+  for (int64_t at = units.first + warpNumber(); at < units.last; at += step) {
+    const Unit unit = tables.units[at];
+    const fettle_tensor& tensor = tables.tensors[unit.tensor];
+    if (tensor.active == 0) continue;
+    const int64_t chunk = int64_t(unit.chunk);
+    double sums[R::sums];
+    const ChunkSpan span = spanOf(tensor, chunk);
+    gatherChunk<R>(tensor, gather, span.first, int(span.last - span.first), sums);
+    if (threadIdx.x % warpThreads != 0) continue;
+    for (int j = 0; j < R::sums; j++) plan.sums[j * plan.chunk_count + tensor.first_chunk + chunk] = sums[j];
+  }
+}
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle
