@@ -111,7 +111,7 @@ final class DataSource {
       Thread.currentThread().interrupt();
       throw new IOException(command.get(0) + " was interrupted", e);
     } catch (IOException e) {
-      return Optional.of(String.valueOf(e.getMessage()));
+      return Optional.of(command.get(0) + " cannot be run");
     }
   }
 

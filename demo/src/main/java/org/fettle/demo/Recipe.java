@@ -12,9 +12,14 @@ interface Recipe {
   /** Plain training. */
   Recipe PLAIN = new Recipe() {};
 
-  /** Hangs something onto a weight matrix before the plan is built: a mask, an average. */
-  default Parameter attach(Parameter weight) {
-    return weight;
+  /**
+   * Hangs something onto a parameter before the plan is built: a mask, an average.
+   *
+   * @param parameter in the row's format
+   * @param view what the network sees of it, in f32; holds the initial values
+   */
+  default Parameter attach(Parameter parameter, Tensor view) {
+    return parameter;
   }
 
   /** What the plan has to know. */
@@ -26,8 +31,8 @@ interface Recipe {
     run.update();
   }
 
-  /** What is tested instead of the weights themselves, in f32; null for them. */
-  default Tensor tested(Parameter weight) {
+  /** What is tested instead of the parameter itself, in f32; null for the parameter. */
+  default Tensor tested(Parameter parameter) {
     return null;
   }
 }

@@ -21,10 +21,10 @@ final class Recipes {
    */
   record MovingAverage(double decay) implements Recipe {
     @Override
-    public Parameter attach(Parameter weight) {
-      Tensor average = Tensor.allocate(DType.F32, weight.value().shape());
-      average.buffer().put(weight.value().buffer());
-      return weight.withAverage(average);
+    public Parameter attach(Parameter parameter, Tensor view) {
+      Tensor average = Tensor.allocate(DType.F32, view.shape());
+      average.buffer().put(view.buffer());
+      return parameter.withAverage(average);
     }
 
     @Override
@@ -33,8 +33,8 @@ final class Recipes {
     }
 
     @Override
-    public Tensor tested(Parameter weight) {
-      return weight.average();
+    public Tensor tested(Parameter parameter) {
+      return parameter.average();
     }
   }
 
@@ -44,7 +44,9 @@ final class Recipes {
   static final class Pruning implements Recipe {
     private final double share;
     private final double when;
-    private final List<Parameter> pruned = new ArrayList<>();
+    private final List<Pruned> pruned = new ArrayList<>();
+
+    private record Pruned(Tensor view, Tensor mask) {}
 
     /**
      * A recipe for one run.
@@ -58,13 +60,16 @@ final class Recipes {
     }
 
     @Override
-    public Parameter attach(Parameter weight) {
-      Tensor mask = Tensor.allocate(DType.BIT, weight.value().shape());
+    public Parameter attach(Parameter parameter, Tensor view) {
+      if (view.rank() < 2) {
+        return parameter;
+      }
+      Tensor mask = Tensor.allocate(DType.BIT, view.shape());
       byte[] ones = new byte[(int) mask.bytes()];
       Arrays.fill(ones, (byte) -1);
       mask.buffer().put(ones);
-      pruned.add(weight.withMask(mask));
-      return pruned.get(pruned.size() - 1);
+      pruned.add(new Pruned(view, mask));
+      return parameter.withMask(mask);
     }
 
     @Override
@@ -75,8 +80,8 @@ final class Recipes {
       Recipe.super.batch(run);
     }
 
-    private void prune(Parameter weight) {
-      FloatBuffer values = weight.value().buffer().asFloatBuffer();
+    private void prune(Pruned weight) {
+      FloatBuffer values = weight.view().buffer().asFloatBuffer();
       float[] sizes = new float[values.remaining()];
       for (int i = 0; i < sizes.length; i++) {
         sizes[i] = Math.abs(values.get(i));

@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.function.UnaryOperator;
 import java.util.zip.CRC32C;
 import org.fettle.GradientClip;
 import org.fettle.Parameter;
@@ -60,8 +59,8 @@ final class Run implements AutoCloseable {
     List<Parameter> weights = new ArrayList<>();
     List<Parameter> biases = new ArrayList<>();
     for (Dense layer : network.layers()) {
-      weights.add(store(layer.weight(), layer.weightGradient(), recipe::attach));
-      biases.add(store(layer.bias(), layer.biasGradient(), UnaryOperator.identity()));
+      weights.add(store(layer.weight(), layer.weightGradient()));
+      biases.add(store(layer.bias(), layer.biasGradient()));
     }
     slots.forEach(slot -> slot.stored().show());
     PlanBuilder builder =
@@ -77,9 +76,9 @@ final class Run implements AutoCloseable {
     plan = builder.build();
   }
 
-  private Parameter store(Tensor view, Tensor gradient, UnaryOperator<Parameter> attach) {
+  private Parameter store(Tensor view, Tensor gradient) {
     Format.Stored stored = row.format().store(view, gradient);
-    Parameter parameter = attach.apply(stored.parameter());
+    Parameter parameter = recipe.attach(stored.parameter(), view);
     slots.add(new Slot(stored, view, parameter));
     return parameter;
   }

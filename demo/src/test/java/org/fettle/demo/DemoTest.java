@@ -91,6 +91,17 @@ class DemoTest {
   }
 
   @Test
+  void dataOfAnEarlierRunAreNotFetchedAgain() throws IOException {
+    Path unpacked =
+        Files.createDirectories(
+            folder.resolve("dataset-fashion-mnist/usr/share/datasets/fashion-mnist"));
+    Toy.write(unpacked);
+    Path found = new DataSource(folder, new PrintWriter(err, true)).find();
+    assertTrue(Dataset.isIn(found), found.toString());
+    assertEquals("", err.toString());
+  }
+
+  @Test
   void imagesAreReadableByOthers() throws IOException {
     byte[] grey = {0, 50, 100, (byte) 150, (byte) 200, (byte) 255};
     BufferedImage image = decode(Png.grey(3, 2, grey));
