@@ -7,6 +7,7 @@ import org.fettle.GradientClip;
 import org.fettle.NonFinite;
 import org.fettle.Rounding;
 import org.fettle.Rule;
+import org.fettle.Rules;
 import org.fettle.testkit.Inputs;
 import org.fettle.testkit.RuleVariants;
 
@@ -115,7 +116,12 @@ record SameBitsCase(
   };
   static final int MISALIGNMENTS = 64;
 
-  private static final List<Rule> RULES = RuleVariants.all();
+  /** The variants of every id, in the registry's order. */
+  private static final List<List<Rule>> RULES =
+      Rules.ids().stream()
+          .map(id -> RuleVariants.all().stream().filter(rule -> rule.id().equals(id)).toList())
+          .toList();
+
   private static final DType[] FORMATS = {DType.F32, DType.BF16, DType.F16};
   private static final DType[] FORMATS_OR_NONE = {null, DType.F32, DType.BF16, DType.F16};
   private static final Average[] AVERAGES = {
@@ -140,6 +146,7 @@ record SameBitsCase(
   static int[] levels() {
     return new int[] {
       RULES.size(),
+      RULES.stream().mapToInt(List::size).max().orElseThrow(),
       FORMATS.length,
       FORMATS.length,
       FORMATS.length,
@@ -155,7 +162,8 @@ record SameBitsCase(
       LOSS_SCALES.length,
       Shape.values().length,
       SIZES.length,
-      MISALIGNMENTS,
+      MISALIGNMENTS / 8,
+      8,
       THREADS.length,
       Spread.values().length,
       Inputs.Kind.values().length,
@@ -169,10 +177,11 @@ record SameBitsCase(
   /** The configuration that a row of choices stands for. */
   static SameBitsCase of(int[] row, long seed) {
     Row choices = new Row(row);
-    int rule = choices.index();
+    int id = choices.index();
+    int variant = choices.index();
     return new SameBitsCase(
-        RULES.get(rule),
-        RULES.get((rule * 7 + 3) % RULES.size()),
+        rule(id, variant),
+        rule(id * 7 + 3, variant),
         choices.of(FORMATS),
         choices.of(FORMATS),
         choices.of(FORMATS),
@@ -188,7 +197,7 @@ record SameBitsCase(
         LOSS_SCALES[choices.index()],
         choices.of(Shape.values()),
         SIZES[choices.index()],
-        choices.index(),
+        8 * choices.index() + choices.index(),
         THREADS[choices.index()],
         choices.of(Spread.values()),
         choices.of(Inputs.Kind.values()),
@@ -197,6 +206,11 @@ record SameBitsCase(
         choices.index() == 1,
         choices.index() == 1,
         seed);
+  }
+
+  private static Rule rule(int id, int variant) {
+    List<Rule> variants = RULES.get(id % RULES.size());
+    return variants.get(variant % variants.size());
   }
 
   /** Reads a row from left to right. */
