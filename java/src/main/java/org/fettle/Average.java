@@ -53,11 +53,13 @@ public record Average(
 
   /** Whether the average moves in a tensor's given step, the first being 1. */
   public boolean movesAt(long step) {
+    Range.check("step", step, step >= 1, ">= 1");
     return step % interval == 0;
   }
 
   /** The factor a in a tensor's given step, the first being 1. */
   public double factor(long step) {
+    Range.check("step", step, step >= 1, ">= 1");
     double iteration = (double) (step - 1);
     if (warmup == Warmup.NONE || iteration > (double) warmupSteps) {
       return decay;

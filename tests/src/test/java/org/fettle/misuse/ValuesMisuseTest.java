@@ -32,13 +32,16 @@ class ValuesMisuseTest {
     "Step.lossScale(double)",
     "Step.skip(int, boolean)",
     "Step.lrOf(int, double)",
-    "Step.skips(int)"
+    "Step.skips(int)",
+    "Step.input(String, double)",
+    "Step.input(String)"
   })
   void steps() {
     Step step = new Step().lr(0.5).lr(1, 0.25).skip(2, true).lossScale(8);
     for (double wrong : NOT_FINITE) {
       Refusal.ofArgument(() -> step.lr(wrong), "lr is " + wrong, "finite and >= 0");
       Refusal.ofArgument(() -> step.lr(1, wrong), "lr is " + wrong);
+      Refusal.ofArgument(() -> step.input("loss", wrong), "loss is " + wrong, "finite");
       Refusal.ofArgument(() -> step.lossScale(wrong), "lossScale is " + wrong, "finite and > 0");
     }
     Refusal.ofArgument(() -> step.lr(-1e-300), "lr is -1.0E-300");
@@ -51,6 +54,9 @@ class ValuesMisuseTest {
     }
     Refusal.ofArgument(() -> step.lrOf(-1, 1), "group is -1");
     Refusal.ofArgument(() -> step.skips(-1), "group is -1");
+    Refusal.ofNull(() -> step.input(null, 1));
+    assertTrue(Double.isNaN(step.input("loss")) && Double.isNaN(step.input(null)));
+    assertEquals(-2, step.input("loss", 1).input("loss", -2).input("loss"));
     assertEquals(3, step.groups());
     assertEquals(0.5, step.lrOf(0, 9));
     assertEquals(0.25, step.lrOf(1, 9));
@@ -67,7 +73,9 @@ class ValuesMisuseTest {
     "Average.new(double)",
     "Average.new(double, Warmup, long, double, long)",
     "Average.withWarmup(Warmup, long, double)",
-    "Average.withInterval(long)"
+    "Average.withInterval(long)",
+    "Average.factor(long)",
+    "Average.movesAt(long)"
   })
   void averages() {
     Average good = new Average(0.9);
@@ -80,6 +88,8 @@ class ValuesMisuseTest {
     Refusal.ofArgument(() -> good.withInterval(0), "interval is 0", ">= 1");
     Refusal.ofNull(() -> good.withWarmup(null, 1, 0.5));
     Refusal.ofNull(() -> new Average(0.9, null, 0, 0, 1));
+    Refusal.ofArgument(() -> good.factor(0), "step is 0", ">= 1");
+    Refusal.ofArgument(() -> good.movesAt(-1), "step is -1");
     assertEquals(1, new Average(1).decay());
     assertEquals(0, new Average(0).decay());
   }
@@ -143,7 +153,8 @@ class ValuesMisuseTest {
     "Hyper.number(String, double)",
     "Hyper.flag(String)",
     "Hyper.flag(String, boolean)",
-    "Hyper.word(String)"
+    "Hyper.word(String)",
+    "Hyper.unsigned(String)"
   })
   void namedOptions() {
     Refusal.ofNull(() -> new Hyper(null));
@@ -160,6 +171,10 @@ class ValuesMisuseTest {
     Refusal.ofArgument(() -> hyper.number("none"), "none is null", "expected a number");
     Refusal.ofArgument(() -> hyper.flag("lr"), "lr is 0.5", "expected true or false");
     Refusal.ofArgument(() -> hyper.flag("eps"), "eps is missing");
+    Refusal.ofArgument(() -> hyper.unsigned("eps"), "eps is missing");
+    Refusal.ofArgument(() -> hyper.unsigned("lr"), "lr is 0.5", "unsigned 64-bit");
+    Refusal.ofArgument(() -> hyper.unsigned("none"), "none is null");
+    assertEquals(-1, new Hyper(Map.of("seed", "18446744073709551615")).unsigned("seed"));
     Refusal.ofArgument(() -> hyper.word("lr"), "lr is 0.5", "expected a word");
     Refusal.ofArgument(() -> hyper.number("mode", 1), "mode is fast");
     Refusal.ofArgument(() -> hyper.flag("mode", true), "mode is fast");

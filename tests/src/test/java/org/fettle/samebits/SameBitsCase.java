@@ -40,6 +40,7 @@ record SameBitsCase(
     NonFinite nonFinite,
     double lossScale,
     Shape shape,
+    Axes axes,
     int size,
     int misalignment,
     int threads,
@@ -71,6 +72,29 @@ record SameBitsCase(
     SKIPPED,
     /** One tensor whose gradient moves, and is missing once. */
     MOVING
+  }
+
+  /** The extents of the first tensor: some rules reduce by rows of the first axis. */
+  enum Axes {
+    /** One axis. */
+    VECTOR,
+    /** Three rows of the given size. */
+    WIDE,
+    /** Rows of five elements, so that most start off any alignment. */
+    TALL,
+    /** Four axes. */
+    DEEP;
+
+    /** Extents of about {@code size} elements, or of some more where that is small. */
+    List<Long> of(int size) {
+      long few = size > 4097 ? size / 3 : size;
+      return switch (this) {
+        case VECTOR -> List.of((long) size);
+        case WIDE -> List.of(3L, few);
+        case TALL -> List.of((size + 4L) / 5, 5L);
+        case DEEP -> List.of(2L, (size + 11L) / 12, 2L, 3L);
+      };
+    }
   }
 
   /** Where the helpers of a step come from. */
@@ -161,6 +185,7 @@ record SameBitsCase(
       NonFinite.values().length,
       LOSS_SCALES.length,
       Shape.values().length,
+      Axes.values().length,
       SIZES.length,
       MISALIGNMENTS / 8,
       8,
@@ -196,6 +221,7 @@ record SameBitsCase(
         choices.of(NonFinite.values()),
         LOSS_SCALES[choices.index()],
         choices.of(Shape.values()),
+        choices.of(Axes.values()),
         SIZES[choices.index()],
         8 * choices.index() + choices.index(),
         THREADS[choices.index()],
