@@ -1,5 +1,7 @@
 package org.fettle;
 
+import java.util.Objects;
+
 /**
  * An exponential moving average of the parameters that rides on the step: {@code average <- a *
  * average + (1 - a) * parameter}. The average tensor starts as the caller filled it, usually a copy
@@ -41,6 +43,7 @@ public record Average(
 
   /** Checks the numbers. */
   public Average {
+    Objects.requireNonNull(warmup, "warmup");
     Range.check("average decay", decay, decay >= 0 && decay <= 1, "in [0, 1]");
     Range.check(
         "average warmupRatio", warmupRatio, warmupRatio >= 0 && warmupRatio <= 1, "in [0, 1]");
@@ -50,11 +53,13 @@ public record Average(
 
   /** Whether the average moves in a tensor's given step, the first being 1. */
   public boolean movesAt(long step) {
+    Range.check("step", step, step >= 1, ">= 1");
     return step % interval == 0;
   }
 
   /** The factor a in a tensor's given step, the first being 1. */
   public double factor(long step) {
+    Range.check("step", step, step >= 1, ">= 1");
     double iteration = (double) (step - 1);
     if (warmup == Warmup.NONE || iteration > (double) warmupSteps) {
       return decay;

@@ -1,6 +1,5 @@
 package org.fettle;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.fettle.internal.Batch;
@@ -12,7 +11,7 @@ import org.fettle.internal.BatchRunner;
  */
 final class BatchChecks {
   private final Backend backend;
-  private final List<PlanChecks.Span> spans = new ArrayList<>();
+  private final Spans spans = new Spans();
 
   BatchChecks(Backend backend) {
     this.backend = Objects.requireNonNull(backend, "backend");
@@ -66,14 +65,15 @@ final class BatchChecks {
 
   /** Refuses memory that is written and stands in two places. */
   void done() {
-    PlanChecks.overlaps(spans);
+    spans.check();
   }
 
   private BatchChecks add(String name, Tensor tensor, boolean written) {
     Objects.requireNonNull(tensor, name);
     PlanChecks.floating(name, tensor);
     PlanChecks.onDevice(name, tensor, backend);
-    PlanChecks.add(spans, name, tensor, written);
+    PlanChecks.notFreed(name, tensor, backend);
+    spans.add(name, tensor, written);
     return this;
   }
 

@@ -37,6 +37,7 @@ public enum DType {
    * @throws ArithmeticException if the number does not fit a {@code long}
    */
   public long bytes(long elements) {
+    Range.check("elements", elements, elements >= 0, ">= 0");
     return bits >= 8 ? Math.multiplyExact(elements, bits / 8) : Math.addExact(elements, 7) / 8;
   }
 

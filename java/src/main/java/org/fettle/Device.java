@@ -1,5 +1,7 @@
 package org.fettle;
 
+import java.util.Objects;
+
 /**
  * Where a tensor's memory is.
  *
@@ -20,6 +22,7 @@ public record Device(Kind kind, int index) {
 
   /** Checks the number. */
   public Device {
+    Objects.requireNonNull(kind, "kind");
     if (index < 0 || (kind == Kind.CPU && index != 0)) {
       throw new IllegalArgumentException(
           "device index "

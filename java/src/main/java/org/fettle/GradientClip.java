@@ -1,5 +1,7 @@
 package org.fettle;
 
+import java.util.Objects;
+
 /**
  * Limits on the gradients of a step, fused into it. Values are clipped first, norms are of the
  * clipped values.
@@ -36,6 +38,7 @@ public record GradientClip(double value, Norm norm, double maxNorm) {
 
   /** Checks the limits. */
   public GradientClip {
+    Objects.requireNonNull(norm, "norm");
     if (!(value > 0)) {
       throw new IllegalArgumentException("clip value is " + value + ": expected > 0");
     }

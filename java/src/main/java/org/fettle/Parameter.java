@@ -1,6 +1,8 @@
 package org.fettle;
 
+import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * One tensor that a plan updates, with what belongs to it. All of them lie on one device and have
@@ -20,6 +22,11 @@ public record Parameter(
   /** Checks that there is a value. */
   public Parameter {
     Objects.requireNonNull(value, "value");
+  }
+
+  /** The tensors that are there. */
+  List<Tensor> tensors() {
+    return Stream.of(value, gradient, mask, copy, average).filter(Objects::nonNull).toList();
   }
 
   /** A parameter with its gradient and nothing else. */

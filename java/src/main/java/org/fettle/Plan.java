@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.fettle.internal.PlanSpec;
 import org.fettle.internal.Runner;
 
@@ -26,6 +28,9 @@ public final class Plan implements AutoCloseable {
   private final AtomicReference<Thread> user = new AtomicReference<>();
   private volatile boolean closed;
   private volatile String broken;
+  private boolean released;
+  private boolean staged;
+  private Spans written;
 
   Plan(Backend backend, PlanSpec spec, Runner runner) {
     this.backend = backend;
@@ -62,14 +67,23 @@ public final class Plan implements AutoCloseable {
     enter();
     boolean applied;
     try {
-      applied = runner.step(step);
-    } catch (Error | RuntimeException e) {
-      broken = "a step failed half way: " + e;
-      throw e;
+      runner.checkThread();
+      runner.stage(step);
+      staged = true;
+      applied = take();
     } finally {
       leave();
     }
     raise(applied);
+  }
+
+  private boolean take() {
+    try {
+      return runner.stepStaged();
+    } catch (Error | RuntimeException e) {
+      broken = "a step failed half way: " + e;
+      throw e;
+    }
   }
 
   /**
@@ -82,6 +96,7 @@ public final class Plan implements AutoCloseable {
     enter();
     try {
       runner.stage(step);
+      staged = true;
     } finally {
       leave();
     }
@@ -106,10 +121,11 @@ public final class Plan implements AutoCloseable {
     enter();
     boolean applied;
     try {
-      applied = runner.stepStaged();
-    } catch (Error | RuntimeException e) {
-      broken = "a step failed half way: " + e;
-      throw e;
+      if (!staged) {
+        throw new IllegalStateException("nothing is staged: expected stage(Step) before");
+      }
+      runner.checkThread();
+      applied = take();
     } finally {
       leave();
     }
@@ -140,6 +156,7 @@ public final class Plan implements AutoCloseable {
   }
 
   private void checkGroups(Step step) {
+    Objects.requireNonNull(step, "step");
     if (step.groups() > spec.rules().size()) {
       throw new IllegalArgumentException(
           "step names group " + (step.groups() - 1) + ": expected below " + spec.rules().size());
@@ -167,6 +184,9 @@ public final class Plan implements AutoCloseable {
     }
     enter();
     try {
+      if (gradient != null) {
+        written().check(PlanChecks.name(entry, tensor) + ".gradient", gradient);
+      }
       runner.gradient(tensor, gradient);
     } finally {
       leave();
@@ -308,7 +328,7 @@ public final class Plan implements AutoCloseable {
 
   /**
    * The global gradient norm of the last step, unscaled and clipped by value but before clipping by
-   * norm; NaN if the plan did not need it.
+   * norm; NaN if the plan does not need it or has made no step.
    */
   public double gradientNorm() {
     enter();
@@ -349,14 +369,20 @@ public final class Plan implements AutoCloseable {
     if (user.get() == Thread.currentThread()) {
       throw new IllegalStateException("a plan cannot be closed by its own step");
     }
-    while (!user.compareAndSet(null, Thread.currentThread())) {
-      Thread.onSpinWait();
+    // From here on nobody enters, so that a stream of steps cannot keep this thread waiting.
+    closed = true;
+    for (int spins = 0; !user.compareAndSet(null, Thread.currentThread()); spins++) {
+      if (spins < 1000) {
+        Thread.onSpinWait();
+      } else {
+        LockSupport.parkNanos(50_000);
+      }
     }
     try {
-      if (closed) {
+      if (released) {
         return;
       }
-      closed = true;
+      released = true;
       runner.close();
       for (PlanSpec.Entry entry : spec.tensors()) {
         entry.states().forEach(backend.engine()::release);
@@ -367,6 +393,14 @@ public final class Plan implements AutoCloseable {
     } finally {
       user.set(null);
     }
+  }
+
+  /** Formed when a gradient moves for the first time; used under {@link #enter}. */
+  private Spans written() {
+    if (written == null) {
+      written = Spans.writtenBy(spec);
+    }
+    return written;
   }
 
   PlanSpec spec() {
@@ -396,6 +430,7 @@ public final class Plan implements AutoCloseable {
   }
 
   private void enter() {
+    checkOpen();
     if (!user.compareAndSet(null, Thread.currentThread())) {
       throw new IllegalStateException("the plan is in use by another thread");
     }

@@ -34,8 +34,11 @@ public final class PlanBuilder {
 
   /** Adds a group: a rule and the parameters that it updates. Groups are numbered from 0. */
   public PlanBuilder group(Rule rule, List<Parameter> parameters) {
-    rules.add(Objects.requireNonNull(rule, "rule"));
-    groups.add(List.copyOf(parameters));
+    Objects.requireNonNull(rule, "rule");
+    // Both or neither: List.copyOf refuses nulls.
+    List<Parameter> group = List.copyOf(parameters);
+    rules.add(rule);
+    groups.add(group);
     return this;
   }
 

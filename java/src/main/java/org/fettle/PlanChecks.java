@@ -1,9 +1,6 @@
 package org.fettle;
 
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import org.fettle.internal.Addresses;
 import org.fettle.internal.PlanSpec;
 
 /**
@@ -32,19 +29,11 @@ final class PlanChecks {
       throw new IllegalArgumentException(
           "states are " + stateDType + ": expected F32, BF16 or F16");
     }
-    List<Span> spans = new ArrayList<>();
+    Spans spans = new Spans();
     int number = 0;
     for (int group = 0; group < groups.size(); group++) {
       Rule rule = rules.get(group);
-      if (Rules.number(rule.id()) < 0 && !backend.name().equals("java")) {
-        throw new IllegalArgumentException(
-            "rule "
-                + rule.id()
-                + " of group "
-                + group
-                + " is not in the registry: expected backend java, is "
-                + backend);
-      }
+      rule(rule, group, backend);
       for (Parameter parameter : groups.get(group)) {
         String name = name(parameter, number++);
         Tensor value = parameter.value();
@@ -69,26 +58,41 @@ final class PlanChecks {
           like(name + ".average", parameter.average(), value);
           floating(name + ".average", parameter.average());
         }
-        add(spans, name, value, true);
-        add(spans, name + ".gradient", parameter.gradient(), false);
-        add(spans, name + ".mask", parameter.mask(), false);
-        add(spans, name + ".copy", parameter.copy(), true);
-        add(spans, name + ".average", parameter.average(), true);
+        for (Tensor tensor : parameter.tensors()) {
+          owned(name, tensor, backend);
+        }
+        spans.addWritten(name, parameter);
+        spans.add(name + ".gradient", parameter.gradient(), false);
+        spans.add(name + ".mask", parameter.mask(), false);
       }
     }
-    overlaps(spans);
+    spans.check();
   }
 
   static void gradient(String name, PlanSpec.Entry entry, Tensor gradient, Backend backend) {
     like(name + ".gradient", gradient, entry.parameter().value());
     floating(name + ".gradient", gradient);
     onDevice(name + ".gradient", gradient, backend);
-    List<Span> spans = new ArrayList<>();
-    add(spans, name, entry.parameter().value(), true);
-    add(spans, name + ".copy", entry.parameter().copy(), true);
-    add(spans, name + ".average", entry.parameter().average(), true);
-    add(spans, name + ".gradient", gradient, false);
-    overlaps(spans);
+    owned(name + ".gradient", gradient, backend);
+  }
+
+  /** A rule of the registry; on the Java backend also another, within what a tile has room for. */
+  private static void rule(Rule rule, int group, Backend backend) {
+    String name = "rule " + rule.id() + " of group " + group;
+    if (!Rules.isRegistered(rule) && !backend.name().equals("java")) {
+      throw new IllegalArgumentException(
+          name + " is not in the registry: expected backend java, is " + backend);
+    }
+    atMost(name, "states", rule.states().size(), PlanSpec.MAX_STATES);
+    atMost(name, "scalars", rule.scalars().size(), PlanSpec.MAX_SCALARS);
+    atMost(name, "sums", rule.sums(), PlanSpec.MAX_SUMS);
+  }
+
+  private static void atMost(String name, String what, int actual, int most) {
+    if (actual > most) {
+      throw new IllegalArgumentException(
+          name + " has " + actual + " " + what + ": expected at most " + most);
+    }
   }
 
   static String name(PlanSpec.Entry entry, int number) {
@@ -121,45 +125,26 @@ final class PlanChecks {
     }
   }
 
+  /** A plan's states go when the plan is closed, whoever else still uses them. */
+  private static void owned(String name, Tensor tensor, Backend backend) {
+    if (backend.engine().owns(tensor)) {
+      throw new IllegalArgumentException(
+          name + " uses the state of a plan: expected memory of your own");
+    }
+  }
+
+  /** A state may be looked at while its plan is open, but not after. */
+  static void notFreed(String name, Tensor tensor, Backend backend) {
+    if (backend.engine().isFreed(tensor)) {
+      throw new IllegalArgumentException(
+          name + " is the state of a plan that is closed: expected memory that is there");
+    }
+  }
+
   static void like(String name, Tensor tensor, Tensor value) {
     if (!tensor.hasShapeOf(value) || !tensor.device().equals(value.device())) {
       throw new IllegalArgumentException(
           name + " is " + tensor + ": expected the shape and device of " + value);
-    }
-  }
-
-  record Span(String name, long start, long end, boolean written) {}
-
-  static void add(List<Span> spans, String name, Tensor tensor, boolean written) {
-    boolean known = tensor != null && (tensor.buffer() == null || Addresses.known());
-    if (known && tensor.elements() > 0) {
-      long start = tensor.address();
-      spans.add(new Span(name, start, start + tensor.bytes(), written));
-    }
-  }
-
-  /**
-   * Refuses memory that is written and stands in two places; two gradients or masks may share
-   * theirs.
-   */
-  static void overlaps(List<Span> spans) {
-    spans.sort(Comparator.comparingLong(Span::start));
-    Span farthest = null;
-    Span farthestWritten = null;
-    for (Span span : spans) {
-      Span other = span.written() ? farthest : farthestWritten;
-      if (other != null && other.end() > span.start()) {
-        throw new IllegalArgumentException(
-            String.format(
-                "%s overlaps %s: bytes 0x%x to 0x%x and 0x%x to 0x%x, expected separate memory",
-                span.name(), other.name(), span.start(), span.end(), other.start(), other.end()));
-      }
-      if (farthest == null || span.end() > farthest.end()) {
-        farthest = span;
-      }
-      if (span.written() && (farthestWritten == null || span.end() > farthestWritten.end())) {
-        farthestWritten = span;
-      }
     }
   }
 }

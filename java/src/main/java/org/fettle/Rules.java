@@ -6,10 +6,12 @@ import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -23,6 +25,7 @@ public final class Rules {
       Pattern.compile("^FETTLE_RULE\\((\\w+), \"([\\w.]+)\", (.+)\\)$", Pattern.MULTILINE);
 
   private static final Map<String, Integer> NUMBERS = new LinkedHashMap<>();
+  private static final Map<String, String> RECORD_NAMES = new HashMap<>();
   private static final List<Class<? extends Rule>> RECORDS = new ArrayList<>();
 
   static {
@@ -30,6 +33,7 @@ public final class Rules {
     Matcher line = LINE.matcher(definitions());
     while (line.find()) {
       NUMBERS.put(line.group(1), NUMBERS.size());
+      RECORD_NAMES.put(line.group(1), line.group(2));
       records.add(line.group(2));
     }
     for (String record : records) {
@@ -58,6 +62,11 @@ public final class Rules {
     return NUMBERS.getOrDefault(id, -1);
   }
 
+  /** Whether the rule is the registry's own, and not another class that has taken its id. */
+  static boolean isRegistered(Rule rule) {
+    return rule.getClass().getName().equals(RECORD_NAMES.get(rule.id()));
+  }
+
   /** The names of all methods that {@link #of} knows. */
   public static Set<String> methods() {
     Set<String> names = new TreeSet<>();
@@ -75,6 +84,8 @@ public final class Rules {
    * @throws IllegalArgumentException for an unknown method or option, or a value out of range
    */
   public static Rule of(String method, Hyper hyper) {
+    Objects.requireNonNull(method, "method");
+    Objects.requireNonNull(hyper, "hyper");
     for (Class<? extends Rule> record : RECORDS) {
       if (List.of(record.getAnnotation(Method.class).names()).contains(method)) {
         Rule rule = make(record, method, hyper);

@@ -8,6 +8,9 @@ import java.util.Objects;
  * Plan#step(Step)} reads it and allocates nothing.
  */
 public final class Step {
+  // So that a wrong number does not ask for gigabytes.
+  private static final int MAX_GROUPS = 1 << 16;
+
   private double[] lr = new double[0];
   private boolean[] skipped = new boolean[0];
   private double commonLr = Double.NaN;
@@ -90,6 +93,7 @@ public final class Step {
 
   /** A group's learning rate, given the one of its rule. */
   public double lrOf(int group, double ruleLr) {
+    checkGroup(group);
     if (group < lr.length && !Double.isNaN(lr[group])) {
       return lr[group];
     }
@@ -98,6 +102,7 @@ public final class Step {
 
   /** Whether a group is left alone. */
   public boolean skips(int group) {
+    checkGroup(group);
     return group < skipped.length && skipped[group];
   }
 
@@ -107,7 +112,7 @@ public final class Step {
   }
 
   private static void checkGroup(int group) {
-    Range.check("group", group, group >= 0, ">= 0");
+    Range.check("group", group, group >= 0 && group < MAX_GROUPS, "0 to " + (MAX_GROUPS - 1));
   }
 
   private void grow(int group) {

@@ -24,6 +24,12 @@ public sealed interface Engine permits JavaEngine, CpuEngine {
   /** Frees what {@link #allocate} made. */
   void release(Tensor tensor);
 
+  /** Whether a tensor is one that {@link #allocate} made, and so goes when its plan is closed. */
+  boolean owns(Tensor tensor);
+
+  /** Whether a tensor is one that {@link #allocate} made and {@link #release} has freed. */
+  boolean isFreed(Tensor tensor);
+
   /** Copies bytes of a tensor to the buffer, as many as remain in it. */
   void read(Tensor from, long offset, ByteBuffer to);
 

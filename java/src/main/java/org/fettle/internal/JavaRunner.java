@@ -77,8 +77,12 @@ final class JavaRunner implements Runner {
   }
 
   @Override
-  public boolean stepStaged() {
+  public void checkThread() {
     checkDenormals();
+  }
+
+  @Override
+  public boolean stepStaged() {
     nonFinite.set(false);
     if (gradientPass) {
       run(Phase.GRADIENT, 0);
@@ -115,6 +119,10 @@ final class JavaRunner implements Runner {
   }
 
   private void takeRanges() {
+    if (Denormals.areFlushed()) {
+      // A helper's thread; the caller's was looked at before the step. Others do its work.
+      return;
+    }
     JavaTile tile = tiles.get();
     while (true) {
       long first = cursor.getAndAdd(rangeChunks);

@@ -39,7 +39,8 @@ final class JavaTensor implements Rule.StepContext {
   Windows gradient;
   long stepCount;
   boolean active;
-  double gradientSquare;
+  private boolean skipped;
+  double gradientSquare = Double.NaN;
   float unscale;
   float clipValue;
   float clipFactor;
@@ -81,11 +82,13 @@ final class JavaTensor implements Rule.StepContext {
 
   void gradient(Tensor tensor) {
     gradient = windows(tensor);
+    active = tensor != null && !skipped;
   }
 
   /** Takes over what the next steps are given. */
   void stage(Step step) {
-    active = gradient != null && !step.skips(entry.group());
+    skipped = step.skips(entry.group());
+    active = gradient != null && !skipped;
     lr = step.lrOf(entry.group(), rule.lr());
     for (int i = 0; i < inputs.length; i++) {
       inputs[i] = step.input(inputNames[i]);

@@ -20,6 +20,7 @@ final class NativeMemory implements AutoCloseable {
   private final long address;
   private final long bytes;
   private final Cleaner.Cleanable cleanable;
+  private volatile boolean freed;
 
   private NativeMemory(long address, long bytes, long skew) {
     this.address = address;
@@ -71,6 +72,16 @@ final class NativeMemory implements AutoCloseable {
     return Tensor.ofAddress(memory.address, memory.bytes, memory, Device.CPU, dtype, shape);
   }
 
+  /** Whether {@link #tensor} made a tensor. */
+  static boolean owns(Tensor tensor) {
+    return tensor.owner() instanceof NativeMemory;
+  }
+
+  /** Whether {@link #tensor} made a tensor and its memory is gone. */
+  static boolean isFreed(Tensor tensor) {
+    return tensor.owner() instanceof NativeMemory memory && memory.freed;
+  }
+
   /** Frees a tensor that {@link #tensor} made; leaves any other alone. */
   static void release(Tensor tensor) {
     if (tensor.owner() instanceof NativeMemory memory) {
@@ -84,6 +95,7 @@ final class NativeMemory implements AutoCloseable {
 
   @Override
   public void close() {
+    freed = true;
     cleanable.clean();
   }
 }

@@ -43,6 +43,15 @@ public record PlanSpec(
   /** Lanes of a chunk in the reduction order. */
   public static final int LANES = 128;
 
+  /** States that a rule may keep: tiles have room for so many. */
+  public static final int MAX_STATES = 4;
+
+  /** Scalars that a rule may keep per tensor. */
+  public static final int MAX_SCALARS = 4;
+
+  /** Sums that a gather may form. */
+  public static final int MAX_SUMS = 4;
+
   /** Random streams per tensor. */
   public static final int STREAMS = 16;
 

@@ -23,6 +23,7 @@ final class PlanTable implements AutoCloseable {
   private final int tensorsAt;
   private final int groupsAt;
   private final Tensor[] gradients;
+  private final boolean[] skipped;
   private final String[][] inputs;
   private final int[] hyperCount;
 
@@ -50,6 +51,7 @@ final class PlanTable implements AutoCloseable {
     memory = NativeMemory.allocate(tableBytes + sumsBytes + rowSumsBytes + rowCoefficientsBytes, 0);
     table = Addresses.buffer(address(), tableBytes);
     gradients = new Tensor[tensors];
+    skipped = new boolean[groups];
     inputs =
         plan.rules().stream()
             .map(rule -> rule.inputs().toArray(new String[0]))
@@ -138,12 +140,12 @@ final class PlanTable implements AutoCloseable {
           entry.rowState() == null ? 0 : entry.rowState().address());
       table.putLong(at + PlanLayout.TENSOR_GROUP, entry.group());
       table.putLong(at + PlanLayout.TENSOR_STREAM, (long) i * PlanSpec.STREAMS);
+      table.putDouble(at + PlanLayout.TENSOR_GRADIENT_SQUARE, Double.NaN);
       Rule rule = plan.rules().get(entry.group());
       for (int k = 0; k < rule.scalars().size(); k++) {
         scalar(i, k, rule.initialScalar(k));
       }
       gradient(i, parameter.gradient());
-      table.putLong(at + PlanLayout.TENSOR_ACTIVE, parameter.gradient() == null ? 0 : 1);
       chunk += entry.chunks();
       row += entry.rows();
     }
@@ -183,15 +185,23 @@ final class PlanTable implements AutoCloseable {
       table.putDouble(groupAt(group) + PlanLayout.GROUP_HYPER, lr);
       putInputs(group, step);
     }
+    for (int group = 0; group < skipped.length; group++) {
+      skipped[group] = step.skips(group);
+    }
     for (int i = 0; i < gradients.length; i++) {
-      table.putLong(tensorAt(i) + PlanLayout.TENSOR_ACTIVE, isActive(i, step) ? 1 : 0);
+      putActive(i);
     }
     table.putDouble(PlanLayout.PLAN_LOSS_SCALE, step.lossScale());
   }
 
-  /** Whether a tensor takes part in a step. */
-  boolean isActive(int tensor, Step step) {
-    return gradients[tensor] != null && !step.skips(plan.tensors().get(tensor).group());
+  /** Whether a tensor takes part in the steps that follow. */
+  boolean isActive(int tensor) {
+    return gradients[tensor] != null && !skipped[plan.tensors().get(tensor).group()];
+  }
+
+  /** A staged step may lose a gradient or find one: a kernel must never see one that is gone. */
+  private void putActive(int tensor) {
+    table.putLong(tensorAt(tensor) + PlanLayout.TENSOR_ACTIVE, isActive(tensor) ? 1 : 0);
   }
 
   void cursor(long chunk) {
@@ -200,6 +210,7 @@ final class PlanTable implements AutoCloseable {
 
   void gradient(int tensor, Tensor gradient) {
     gradients[tensor] = gradient;
+    putActive(tensor);
     int at = tensorAt(tensor) + PlanLayout.TENSOR_GRADIENT;
     putOperand(at, gradient, Rounding.NEAREST);
     if (gradient == null) {

@@ -8,6 +8,13 @@ import org.fettle.Tensor;
  */
 public interface Runner extends AutoCloseable {
   /**
+   * Refuses a thread on which no step can be made. Changes nothing.
+   *
+   * @throws IllegalStateException if the thread flushes denormal numbers
+   */
+  default void checkThread() {}
+
+  /**
    * Carries out one step.
    *
    * @return false if a non-finite gradient is known to have stopped it

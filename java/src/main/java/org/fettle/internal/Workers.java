@@ -4,7 +4,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinTask;
 import java.util.concurrent.ForkJoinWorkerThread;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
@@ -18,7 +18,6 @@ final class Workers {
   private final Executor executor;
   private final Forked[] forked;
   private final Handed[] handed;
-  private final AtomicInteger running = new AtomicInteger();
   private volatile Thread waiting;
   private volatile Throwable failure;
   private Runnable work;
@@ -86,20 +85,17 @@ final class Workers {
   }
 
   private void hand(int helpers) {
-    running.set(helpers);
     waiting = Thread.currentThread();
     for (int i = 0; i < helpers; i++) {
-      try {
-        executor.execute(handed[i]);
-      } catch (RejectedExecutionException e) {
-        running.decrementAndGet();
-      }
+      handed[i].offer(executor);
     }
     runGuarded();
     boolean interrupted = false;
-    while (running.get() > 0) {
-      LockSupport.park(this);
-      interrupted |= Thread.interrupted();
+    for (int i = 0; i < helpers; i++) {
+      while (!handed[i].isDone()) {
+        LockSupport.park(this);
+        interrupted |= Thread.interrupted();
+      }
     }
     waiting = null;
     if (interrupted) {
@@ -133,12 +129,43 @@ final class Workers {
     }
   }
 
+  /**
+   * A helper in the caller's executor. One that has not started when the caller is done is
+   * withdrawn, not waited for: the caller may itself be the thread that would have run it.
+   */
   private final class Handed implements Runnable {
+    private static final int IDLE = 0;
+    private static final int OFFERED = 1;
+    private static final int RUNNING = 2;
+
+    private final AtomicInteger state = new AtomicInteger(IDLE);
+    private final AtomicBoolean queued = new AtomicBoolean();
+
+    void offer(Executor to) {
+      state.set(OFFERED);
+      // One that was withdrawn in an earlier step may still be queued; it will do.
+      if (queued.compareAndSet(false, true)) {
+        try {
+          to.execute(this);
+        } catch (RuntimeException | OutOfMemoryError e) {
+          // Rejected, or no thread to be had: the caller does the work.
+          queued.set(false);
+        }
+      }
+    }
+
+    boolean isDone() {
+      state.compareAndSet(OFFERED, IDLE);
+      return state.get() == IDLE;
+    }
+
     @Override
     public void run() {
-      runGuarded();
-      Thread caller = waiting;
-      if (running.decrementAndGet() == 0) {
+      queued.set(false);
+      if (state.compareAndSet(OFFERED, RUNNING)) {
+        runGuarded();
+        Thread caller = waiting;
+        state.set(IDLE);
         LockSupport.unpark(caller);
       }
     }

@@ -7,6 +7,7 @@ import static org.fettle.Arithmetic.sign;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import org.fettle.Hyper;
 import org.fettle.Method;
 import org.fettle.Range;
@@ -53,6 +54,7 @@ public record LionKappa(
 
   /** Checks the hyperparameters. */
   public LionKappa {
+    Objects.requireNonNull(kappa, "kappa");
     Range.nonNegative("lr", lr);
     Range.fraction("beta1", beta1);
     Range.fraction("beta2", beta2);
@@ -93,6 +95,16 @@ public record LionKappa(
     return new LionKappa(newLr, beta1, beta2, weightDecay, kappa, e);
   }
 
+  /** This, with another beta1. */
+  public LionKappa withBeta1(double newBeta1) {
+    return new LionKappa(lr, newBeta1, beta2, weightDecay, kappa, e);
+  }
+
+  /** This, with another beta2. */
+  public LionKappa withBeta2(double newBeta2) {
+    return new LionKappa(lr, beta1, newBeta2, weightDecay, kappa, e);
+  }
+
   /** This, with another weightDecay. */
   public LionKappa withWeightDecay(double newWeightDecay) {
     return new LionKappa(lr, beta1, beta2, newWeightDecay, kappa, e);
@@ -101,6 +113,11 @@ public record LionKappa(
   /** This, with another function and its constant. */
   public LionKappa withKappa(Kappa newKappa, double newE) {
     return new LionKappa(lr, beta1, beta2, weightDecay, newKappa, newE);
+  }
+
+  /** This, with another constant. */
+  public LionKappa withE(double newE) {
+    return new LionKappa(lr, beta1, beta2, weightDecay, kappa, newE);
   }
 
   @Override

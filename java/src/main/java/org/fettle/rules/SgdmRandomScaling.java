@@ -4,6 +4,7 @@ import static org.fettle.Arithmetic.fma;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import org.fettle.Hyper;
 import org.fettle.Method;
 import org.fettle.Range;
@@ -49,6 +50,7 @@ public record SgdmRandomScaling(
 
   /** Checks the hyperparameters. */
   public SgdmRandomScaling {
+    Objects.requireNonNull(form, "form");
     Range.nonNegative("lr", lr);
     Range.check("beta", beta, beta >= 0 && beta <= 1, "in [0, 1]");
     Range.nonNegative("mu", mu);
@@ -97,6 +99,26 @@ public record SgdmRandomScaling(
   /** This, in another form. */
   public SgdmRandomScaling withForm(Form newForm) {
     return new SgdmRandomScaling(newForm, lr, beta, mu, momentum, dampening);
+  }
+
+  /** This, with another beta. */
+  public SgdmRandomScaling withBeta(double newBeta) {
+    return new SgdmRandomScaling(form, lr, newBeta, mu, momentum, dampening);
+  }
+
+  /** This, with another mu. */
+  public SgdmRandomScaling withMu(double newMu) {
+    return new SgdmRandomScaling(form, lr, beta, newMu, momentum, dampening);
+  }
+
+  /** This, with another momentum. */
+  public SgdmRandomScaling withMomentum(double newMomentum) {
+    return new SgdmRandomScaling(form, lr, beta, mu, newMomentum, dampening);
+  }
+
+  /** This, with another dampening. */
+  public SgdmRandomScaling withDampening(double newDampening) {
+    return new SgdmRandomScaling(form, lr, beta, mu, momentum, newDampening);
   }
 
   @Override

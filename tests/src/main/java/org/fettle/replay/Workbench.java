@@ -29,9 +29,12 @@ public final class Workbench implements AutoCloseable {
 
   /** A zeroed tensor. */
   public Tensor tensor(DType dtype, long... shape) {
-    Tensor tensor = engine.allocate(dtype, shape, tensors.size());
-    tensors.add(tensor);
-    return tensor;
+    Tensor memory = engine.allocate(dtype, shape, tensors.size());
+    tensors.add(memory);
+    // A view: what an engine has allocated itself passes for a state, which no other plan may use.
+    return memory.buffer() != null
+        ? memory
+        : Tensor.ofAddress(memory.address(), memory.bytes(), memory, memory.device(), dtype, shape);
   }
 
   /** An F32 tensor with these values. */

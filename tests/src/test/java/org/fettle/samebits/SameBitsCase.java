@@ -7,6 +7,7 @@ import org.fettle.GradientClip;
 import org.fettle.NonFinite;
 import org.fettle.Rounding;
 import org.fettle.Rule;
+import org.fettle.Rules;
 import org.fettle.testkit.Inputs;
 import org.fettle.testkit.RuleVariants;
 
@@ -39,6 +40,7 @@ record SameBitsCase(
     NonFinite nonFinite,
     double lossScale,
     Shape shape,
+    Axes axes,
     int size,
     int misalignment,
     int threads,
@@ -70,6 +72,29 @@ record SameBitsCase(
     SKIPPED,
     /** One tensor whose gradient moves, and is missing once. */
     MOVING
+  }
+
+  /** The extents of the first tensor: some rules reduce by rows of the first axis. */
+  enum Axes {
+    /** One axis. */
+    VECTOR,
+    /** Three rows of the given size. */
+    WIDE,
+    /** Rows of five elements, so that most start off any alignment. */
+    TALL,
+    /** Four axes. */
+    DEEP;
+
+    /** Extents of about {@code size} elements, or of some more where that is small. */
+    List<Long> of(int size) {
+      long few = size > 4097 ? size / 3 : size;
+      return switch (this) {
+        case VECTOR -> List.of((long) size);
+        case WIDE -> List.of(3L, few);
+        case TALL -> List.of((size + 4L) / 5, 5L);
+        case DEEP -> List.of(2L, (size + 11L) / 12, 2L, 3L);
+      };
+    }
   }
 
   /** Where the helpers of a step come from. */
@@ -115,7 +140,12 @@ record SameBitsCase(
   };
   static final int MISALIGNMENTS = 64;
 
-  private static final List<Rule> RULES = RuleVariants.all();
+  /** The variants of every id, in the registry's order. */
+  private static final List<List<Rule>> RULES =
+      Rules.ids().stream()
+          .map(id -> RuleVariants.all().stream().filter(rule -> rule.id().equals(id)).toList())
+          .toList();
+
   private static final DType[] FORMATS = {DType.F32, DType.BF16, DType.F16};
   private static final DType[] FORMATS_OR_NONE = {null, DType.F32, DType.BF16, DType.F16};
   private static final Average[] AVERAGES = {
@@ -140,6 +170,7 @@ record SameBitsCase(
   static int[] levels() {
     return new int[] {
       RULES.size(),
+      RULES.stream().mapToInt(List::size).max().orElseThrow(),
       FORMATS.length,
       FORMATS.length,
       FORMATS.length,
@@ -154,8 +185,10 @@ record SameBitsCase(
       NonFinite.values().length,
       LOSS_SCALES.length,
       Shape.values().length,
+      Axes.values().length,
       SIZES.length,
-      MISALIGNMENTS,
+      MISALIGNMENTS / 8,
+      8,
       THREADS.length,
       Spread.values().length,
       Inputs.Kind.values().length,
@@ -169,10 +202,11 @@ record SameBitsCase(
   /** The configuration that a row of choices stands for. */
   static SameBitsCase of(int[] row, long seed) {
     Row choices = new Row(row);
-    int rule = choices.index();
+    int id = choices.index();
+    int variant = choices.index();
     return new SameBitsCase(
-        RULES.get(rule),
-        RULES.get((rule * 7 + 3) % RULES.size()),
+        rule(id, variant),
+        rule(id * 7 + 3, variant),
         choices.of(FORMATS),
         choices.of(FORMATS),
         choices.of(FORMATS),
@@ -187,8 +221,9 @@ record SameBitsCase(
         choices.of(NonFinite.values()),
         LOSS_SCALES[choices.index()],
         choices.of(Shape.values()),
+        choices.of(Axes.values()),
         SIZES[choices.index()],
-        choices.index(),
+        8 * choices.index() + choices.index(),
         THREADS[choices.index()],
         choices.of(Spread.values()),
         choices.of(Inputs.Kind.values()),
@@ -197,6 +232,11 @@ record SameBitsCase(
         choices.index() == 1,
         choices.index() == 1,
         seed);
+  }
+
+  private static Rule rule(int id, int variant) {
+    List<Rule> variants = RULES.get(id % RULES.size());
+    return variants.get(variant % variants.size());
   }
 
   /** Reads a row from left to right. */

@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.stream.LongStream;
 import org.fettle.DType;
 import org.fettle.testkit.Inputs;
 
@@ -53,19 +52,20 @@ final class SameBitsLayout {
   SameBitsLayout(SameBitsCase test) {
     this.test = test;
     switch (test.shape()) {
-      case SINGLE, MOVING -> tensor(0, test.size());
+      case SINGLE, MOVING -> tensor(0, test.axes().of(test.size()));
       case SEVERAL -> {
-        tensor(0, 0);
-        tensor(0, test.size());
-        for (int i = 1; i < 40; i += 3) {
-          tensor(0, i);
+        tensor(0, List.of(0L));
+        tensor(0, test.axes().of(test.size()));
+        tensor(0, List.of());
+        for (long i = 1; i < 40; i += 3) {
+          tensor(0, List.of(i));
         }
-        tensor(0, 3, 5, 7);
+        tensor(0, List.of(3L, 5L, 7L));
       }
       case GROUPS, NO_GRADIENT, SKIPPED -> {
-        tensor(0, test.size());
-        tensor(1, test.size() / 2 + 1);
-        tensor(1, 2, 9);
+        tensor(0, test.axes().of(test.size()));
+        tensor(1, test.axes().of(test.size() / 2 + 1));
+        tensor(1, List.of(2L, 9L));
       }
     }
   }
@@ -75,16 +75,12 @@ final class SameBitsLayout {
     return end;
   }
 
-  private void tensor(int group, long... shape) {
-    int elements = 1;
-    for (long extent : shape) {
-      elements *= (int) extent;
-    }
-    int n = elements;
+  private void tensor(int group, List<Long> shape) {
+    int n = Math.toIntExact(shape.stream().reduce(1L, Math::multiplyExact));
     tensors.add(
         new TensorPlaces(
             group,
-            LongStream.of(shape).boxed().toList(),
+            shape,
             place("parameter", test.parameter(), n),
             place("gradient", test.gradient(), n),
             test.shape() == SameBitsCase.Shape.MOVING

@@ -139,6 +139,21 @@ final class SameBitsRun implements AutoCloseable {
         return difference;
       }
     }
+    if (rule.rowState() != null) {
+      SameBitsLayout.TensorPlaces places = expected.layout.tensors.get(tensor);
+      long rows = places.extents().isEmpty() ? 1 : places.extents().get(0);
+      // All of them, unless there are very many.
+      for (long row = 0; row < rows; row += 1 + rows / 10_000) {
+        String difference =
+            differs(
+                "row " + row + " of tensor " + tensor,
+                expected.plan.rowState(tensor, row),
+                actual.plan.rowState(tensor, row));
+        if (difference != null) {
+          return difference;
+        }
+      }
+    }
     return differs(
         "gradient norm of tensor " + tensor,
         expected.plan.gradientNorm(tensor),
@@ -298,6 +313,11 @@ final class SameBitsRun implements AutoCloseable {
         case FALLING -> step.lr(0.1 / (number + 1));
         case PER_GROUP -> step.lr(0, 0.01 * (number + 1));
         case ZERO_ONCE -> step.lr(number == 1 ? 0 : 1e-3);
+      }
+      for (Rule rule : List.of(test.rule(), test.otherRule())) {
+        for (String input : rule.inputs()) {
+          step.input(input, 1.5 - 0.7 * number);
+        }
       }
       if (test.shape() == SameBitsCase.Shape.SKIPPED) {
         step.skip(1, number == 1);
