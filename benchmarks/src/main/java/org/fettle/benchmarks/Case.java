@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.fettle.Backend;
+import org.fettle.rules.AdamW;
 
 /**
  * One line of the table: a workload, and who does it.
@@ -17,6 +18,10 @@ record Case(Workload workload, int threads, List<String> backends, boolean withP
   /** Such as {@code adamw.f32.1e7}, or {@code adamw.f32.1e7.2t} for two threads. */
   String name() {
     return workload.name() + (threads == 1 ? "" : "." + threads + "t");
+  }
+
+  boolean isAboutAdamW() {
+    return workload.rule().equals(new AdamW());
   }
 
   /** Measures, in this process. */

@@ -44,8 +44,7 @@ final class Cases {
   static List<Case> ofTable() {
     Map<String, Case> cases = new LinkedHashMap<>();
     for (Case one : ofRatios()) {
-      boolean everyBackend =
-          one.workload().rule().equals(new AdamW()) && one.workload().total() <= LARGE;
+      boolean everyBackend = one.isAboutAdamW() && one.workload().total() <= LARGE;
       List<String> backends = everyBackend ? allBackends() : one.backends();
       cases.put(one.name(), new Case(one.workload(), one.threads(), backends, one.withPeers()));
     }

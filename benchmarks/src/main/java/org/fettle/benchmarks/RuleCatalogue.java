@@ -1,9 +1,7 @@
 package org.fettle.benchmarks;
 
-import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,12 +9,11 @@ import org.fettle.Rule;
 import org.fettle.Rules;
 
 /**
- * One record for every registered kernel, found by switching options on: a new rule is measured by
- * being registered.
+ * One record for every registered kernel: the defaults of its record with as few options changed as
+ * lead to it. So a new rule is measured by being registered.
  */
 final class RuleCatalogue {
-  private static final double SWITCHED_ON = 0.5;
-  private static final int MOST_SWITCHES = 3;
+  private static final int MOST_CHANGES = 3;
 
   private RuleCatalogue() {}
 
@@ -24,8 +21,9 @@ final class RuleCatalogue {
   static Map<String, Rule> all() {
     Map<String, Rule> found = new LinkedHashMap<>();
     for (Class<? extends Rule> record : Rules.records()) {
-      for (int switches = 0; switches <= MOST_SWITCHES; switches++) {
-        collect(record, switches, found);
+      Object[] defaults = defaults(record);
+      for (int changes = 0; changes <= MOST_CHANGES; changes++) {
+        collect(record, defaults, 0, changes, found);
       }
     }
     Map<String, Rule> ordered = new LinkedHashMap<>();
@@ -38,48 +36,70 @@ final class RuleCatalogue {
     return ordered;
   }
 
-  private static void collect(Class<? extends Rule> record, int switches, Map<String, Rule> found) {
-    RecordComponent[] components = record.getRecordComponents();
-    for (int chosen = 0; chosen < 1 << components.length; chosen++) {
-      if (Integer.bitCount(chosen) == switches) {
-        Rule rule = make(record, components, chosen);
-        if (rule != null) {
-          found.putIfAbsent(rule.id(), rule);
-        }
+  private static void collect(
+      Class<? extends Rule> record,
+      Object[] values,
+      int from,
+      int changes,
+      Map<String, Rule> found) {
+    if (changes == 0) {
+      Rule rule = make(record, values);
+      if (rule != null) {
+        found.putIfAbsent(rule.id(), rule);
+      }
+      return;
+    }
+    for (int i = from; i < values.length; i++) {
+      for (Object other : others(values[i])) {
+        Object[] changed = values.clone();
+        changed[i] = other;
+        collect(record, changed, i + 1, changes - 1, found);
       }
     }
   }
 
-  /** The record with its defaults, but for the chosen options; null where that makes no sense. */
-  private static Rule make(Class<? extends Rule> record, RecordComponent[] components, int chosen) {
+  /** What a component may be changed to: a switch turned, another constant, a zero that is none. */
+  private static List<Object> others(Object value) {
+    if (value instanceof Boolean flag) {
+      return List.of(!flag);
+    }
+    if (value instanceof Enum<?> constant) {
+      return java.util.Arrays.stream((Object[]) constant.getDeclaringClass().getEnumConstants())
+          .filter(other -> other != value)
+          .toList();
+    }
+    return value.equals(0.0) ? List.of(0.5) : List.of();
+  }
+
+  private static Object[] defaults(Class<? extends Rule> record) {
     try {
-      Rule defaults = record.getDeclaredConstructor().newInstance();
-      List<Class<?>> types = new ArrayList<>();
-      List<Object> values = new ArrayList<>();
-      for (int i = 0; i < components.length; i++) {
-        Object value = components[i].getAccessor().invoke(defaults);
-        if ((chosen >> i & 1) != 0) {
-          if (value instanceof Boolean flag) {
-            value = !flag;
-          } else if (value instanceof Double number && number == 0) {
-            value = SWITCHED_ON;
-          } else {
-            return null;
-          }
-        }
-        types.add(components[i].getType());
-        values.add(value);
+      Rule rule = record.getDeclaredConstructor().newInstance();
+      RecordComponent[] components = record.getRecordComponents();
+      Object[] values = new Object[components.length];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = components[i].getAccessor().invoke(rule);
       }
-      Constructor<? extends Rule> canonical =
-          record.getDeclaredConstructor(types.toArray(Class<?>[]::new));
-      return canonical.newInstance(values.toArray());
+      return values;
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(record + " has no constructor with all defaults", e);
+    }
+  }
+
+  /** The record with these components; null where its constructor refuses them. */
+  private static Rule make(Class<? extends Rule> record, Object[] values) {
+    Class<?>[] types =
+        java.util.Arrays.stream(record.getRecordComponents())
+            .map(RecordComponent::getType)
+            .toArray(Class<?>[]::new);
+    try {
+      return record.getDeclaredConstructor(types).newInstance(values);
     } catch (InvocationTargetException e) {
       if (e.getCause() instanceof IllegalArgumentException) {
         return null;
       }
       throw new IllegalStateException(record + " cannot be made", e);
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException(record + " has no constructor with all defaults", e);
+      throw new IllegalStateException(record + " cannot be made", e);
     }
   }
 }
