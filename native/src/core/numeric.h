@@ -78,7 +78,9 @@ FETTLE_FN F withCoupledDecay(F g, F p, F weightDecay) {
 FETTLE_FN double power(double base, int64_t exponent) {
   double result = 1.0;
   for (int64_t rest = exponent; rest > 0; rest >>= 1) {
-    if ((rest & 1) != 0) result *= base;
+    // Not a branch: the bits of a step counter cannot be foreseen.
+    const double factor[2] = {1.0, base};
+    result *= factor[rest & 1];
     base *= base;
   }
   return result;

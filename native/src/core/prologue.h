@@ -17,6 +17,11 @@ struct Prologue {
   FETTLE_INLINE F apply(F g) const {
     return clamp(g * F(unscale), F(clipValue)) * F(clipFactor);
   }
+
+  // Whether apply changes no bit of anything but a NaN.
+  FETTLE_INLINE bool isIdentity() const {
+    return unscale == 1.0f && clipFactor == 1.0f && clipValue > 3.4028234e38f;
+  }
 };
 
 // As the rule sees it.

@@ -26,6 +26,10 @@ struct Vector {
   FETTLE_INLINE Vector(float value) : v(_mm512_set1_ps(value)) {}
   FETTLE_FN Vector load(const float* from) { return Vector(_mm512_loadu_ps(from)); }
   FETTLE_INLINE void store(float* to) const { _mm512_storeu_ps(to, v); }
+  // The first `count` lanes only; the others are 0.
+  FETTLE_FN Vector loadPart(const float* from, int count) { return _mm512_maskz_loadu_ps(firstLanes(count), from); }
+  FETTLE_INLINE void storePart(float* to, int count) const { _mm512_mask_storeu_ps(to, firstLanes(count), v); }
+  FETTLE_FN __mmask16 firstLanes(int count) { return __mmask16((1u << count) - 1u); }
 };
 
 FETTLE_FN Vector operator+(Vector a, Vector b) { return _mm512_add_ps(a.v, b.v); }
@@ -71,6 +75,12 @@ struct Vector {
   FETTLE_INLINE Vector(float value) : v(_mm256_set1_ps(value)) {}
   FETTLE_FN Vector load(const float* from) { return Vector(_mm256_loadu_ps(from)); }
   FETTLE_INLINE void store(float* to) const { _mm256_storeu_ps(to, v); }
+  // The first `count` lanes only; the others are 0.
+  FETTLE_FN Vector loadPart(const float* from, int count) { return _mm256_maskload_ps(from, firstLanes(count)); }
+  FETTLE_INLINE void storePart(float* to, int count) const { _mm256_maskstore_ps(to, firstLanes(count), v); }
+  FETTLE_FN __m256i firstLanes(int count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
 };
 
 FETTLE_FN Vector operator+(Vector a, Vector b) { return _mm256_add_ps(a.v, b.v); }

@@ -21,7 +21,7 @@ int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 // An array's floats first .. first + n - 1: the memory itself, or a decoded tile.
 const float* load(const fettle_operand& from, int64_t first, int n, float* scratch) {
   if (from.dtype == FETTLE_F32) return static_cast<const float*>(from.data) + first;
-  decodeTile(from.data, from.dtype, first, n, scratch);
+  decodeTile(arrayAt(from, first), n, scratch);
   return scratch;
 }
 
@@ -31,7 +31,7 @@ float* place(const fettle_operand& to, int64_t first, float* scratch) {
 }
 
 void store(const fettle_operand& to, int64_t first, int n, const float* values) {
-  if (to.dtype != FETTLE_F32) encodeNearest(values, to.dtype, first, n, to.data);
+  if (to.dtype != FETTLE_F32) encodeTile(arrayAt(to, first), n, values);
 }
 
 void copyBytes(const fettle_operand& from, const fettle_operand& to, int64_t first, int n) {

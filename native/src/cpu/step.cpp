@@ -2,8 +2,8 @@
 //
 //   decode -> prologue -> rule -> epilogue -> encode
 //
-// An f32 array is worked on where it lies; any other passes through a tile of padded scratch. Chunks are
-// independent of each other, so any thread may take any of them.
+// A vector goes the whole way in registers. What needs more than a vector to be encoded (random words, so far) passes
+// through tiles of padded scratch. Chunks are independent of each other, so any thread may take any of them.
 #include "cpu/tier.h"
 
 #include "core/prepare.h"
@@ -18,7 +18,6 @@ namespace fettle {
 namespace FETTLE_TIER {
 namespace {
 
-// Small enough to leave room in the first-level cache for the lines of the next tile.
 constexpr int tileElements = 512;
 // Scratch arrays stand a little more than a tile apart, so that they do not alias in the cache.
 constexpr int tileStride = tileElements + 48;
@@ -40,94 +39,109 @@ Noise noiseOf(const fettle_plan& plan, const fettle_tensor& tensor, int purpose)
   return FETTLE_TIER::noiseOf(plan, tensor, tensor.step + 1, purpose);
 }
 
-// An array's floats first .. first + n - 1: the memory itself, or a decoded tile.
-float* open(const fettle_operand& operand, int64_t first, int n, float* scratch) {
-  if (operand.dtype == FETTLE_F32) return static_cast<float*>(operand.data) + first;
-  decodeTile(operand.data, operand.dtype, first, n, scratch);
-  return scratch;
-}
-
-void encode(const fettle_operand& operand, const Noise& noise, int64_t first, int n, const float* values) {
-  if (operand.dtype == FETTLE_F32) {
-    memcpy(static_cast<float*>(operand.data) + first, values, size_t(n) * sizeof(float));
-  } else if (operand.rounding == FETTLE_STOCHASTIC) {
-    encodeStochastic(values, operand.dtype, first, n, operand.data, noise);
-  } else {
-    encodeNearest(values, operand.dtype, first, n, operand.data);
-  }
-}
-
-// Puts a tile back where it was decoded from; f32 arrays were changed in place.
-void close(const fettle_operand& operand, const Noise& noise, int64_t first, int n, const float* values) {
-  if (operand.dtype != FETTLE_F32) encode(operand, noise, first, n, values);
-}
-
-bool needsTiles(const RuleEntry& rule, const fettle_tensor& tensor) {
-  if (tensor.mask != nullptr || tensor.copy.data != nullptr || tensor.average.data != nullptr) return true;
-  if (tensor.parameter.dtype != FETTLE_F32 || tensor.gradient.dtype != FETTLE_F32) return true;
-  for (int k = 0; k < rule.states; k++) {
-    if (tensor.state[k].dtype != FETTLE_F32) return true;
-  }
-  return false;
-}
-
-struct Scratch {
-  alignas(64) float p[tileStride];
-  float g[tileStride];
-  float state[FETTLE_MAX_STATES][tileStride];
-  float average[tileStride];
-};
-
-Tile openTile(const RuleEntry& rule, const fettle_tensor& tensor, int64_t first, int n, Scratch& scratch) {
+// The arrays from element `first` on, n elements of them.
+Tile tileAt(const RuleEntry& rule, const fettle_tensor& tensor, int64_t first, int64_t n) {
+  constexpr Array none = {nullptr, FETTLE_F32};
   Tile tile;
+  tile.p = arrayAt(tensor.parameter, first);
+  tile.g = arrayAt(tensor.gradient, first);
+  for (int k = 0; k < FETTLE_MAX_STATES; k++) tile.state[k] = k < rule.states ? arrayAt(tensor.state[k], first) : none;
+  tile.average = tensor.average_due != 0.0f ? arrayAt(tensor.average, first) : none;
+  tile.copy = arrayAt(tensor.copy, first);
+  tile.mask = tensor.mask == nullptr ? nullptr : tensor.mask + first / 8;
+  tile.firstBit = int(first % 8);
+  tile.averageKeep = tensor.average_keep;
+  tile.averageTake = tensor.average_take;
+  tile.transforms = !prologueOf(tensor).isIdentity();
   tile.n = n;
-  tile.p = open(tensor.parameter, first, n, scratch.p);
-  tile.g = open(tensor.gradient, first, n, scratch.g);
-  for (int k = 0; k < FETTLE_MAX_STATES; k++) {
-    tile.state[k] = k < rule.states ? open(tensor.state[k], first, n, scratch.state[k]) : nullptr;
-  }
   return tile;
 }
 
-Ahead aheadOf(const RuleEntry& rule, const fettle_tensor& tensor, int64_t first) {
-  Ahead ahead;
-  ahead.add(tensor.parameter.data, first, bytesOf(tensor.parameter.dtype));
-  ahead.add(tensor.gradient.data, first, bytesOf(tensor.gradient.dtype));
-  for (int k = 0; k < rule.states; k++) ahead.add(tensor.state[k].data, first, bytesOf(tensor.state[k].dtype));
-  if (tensor.copy.data != nullptr) ahead.add(tensor.copy.data, first, bytesOf(tensor.copy.dtype));
-  if (tensor.average.data != nullptr) ahead.add(tensor.average.data, first, bytesOf(tensor.average.dtype));
-  return ahead;
+// The last few elements of a tile, fewer than a vector has lanes: they pass through vectors of scratch.
+__attribute__((noinline)) void updateRest(const RuleEntry& rule, const fettle_tensor& tensor, const float* coefficients,
+                                          const Tile& tile, int64_t first) {
+  constexpr int arrays = FETTLE_MAX_STATES + 4;
+  const int count = int(tile.n - first);
+  alignas(64) float values[arrays][Vector::lanes];
+  Tile rest = tile;
+  Array* in[arrays] = {&rest.p, &rest.g, &rest.average, &rest.copy};
+  for (int k = 0; k < FETTLE_MAX_STATES; k++) in[4 + k] = &rest.state[k];
+  Array from[arrays];
+  for (int k = 0; k < arrays; k++) {
+    from[k] = *in[k];
+    if (from[k].data == nullptr) continue;
+    loadPart(from[k], first, count).store(values[k]);
+    *in[k] = {reinterpret_cast<char*>(values[k]), FETTLE_F32};
+  }
+  uint8_t bits[Vector::lanes / 8 + 1] = {};
+  if (tile.mask != nullptr) {
+    memcpy(bits, tile.mask + first / 8, size_t(tile.firstBit + count + 7) / 8);
+    rest.mask = bits;
+  }
+  rest.n = Vector::lanes;
+  rule.update(coefficients, prologueOf(tensor), rest);
+  for (int k = 0; k < arrays; k++) {
+    if (from[k].data != nullptr && in[k] != &rest.g) storePart(from[k], first, count, Vector::load(values[k]));
+  }
+}
+
+// The pipeline over a tile, whose arrays are all rounded to nearest.
+void updateWhole(const RuleEntry& rule, const fettle_tensor& tensor, const float* coefficients, const Tile& tile) {
+  Tile vectors = tile;
+  vectors.n = tile.n / Vector::lanes * Vector::lanes;
+  // The rest first: the processor starts on the other vectors while it waits for this one.
+  if (vectors.n < tile.n) updateRest(rule, tensor, coefficients, tile, vectors.n);
+  if (vectors.n > 0) rule.update(coefficients, prologueOf(tensor), vectors);
+}
+
+bool isDrawn(const fettle_operand& operand) {
+  return operand.data != nullptr && operand.dtype != FETTLE_F32 && operand.rounding == FETTLE_STOCHASTIC;
+}
+
+bool anyDrawn(const RuleEntry& rule, const fettle_tensor& tensor) {
+  bool any = isDrawn(tensor.parameter) || isDrawn(tensor.copy) || isDrawn(tensor.average);
+  for (int k = 0; k < rule.states; k++) any = any || isDrawn(tensor.state[k]);
+  return any;
+}
+
+// The pipeline over a tile of which some arrays are rounded with random words.
+void updateDrawn(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor& tensor, const float* coefficients,
+                 int64_t first, int n) {
+  constexpr int arrays = FETTLE_MAX_STATES + 3;
+  float values[arrays][tileStride];
+  Tile tile = tileAt(rule, tensor, first, n);
+  const fettle_operand* operand[arrays] = {&tensor.parameter, &tensor.average, &tensor.copy};
+  Array* array[arrays] = {&tile.p, &tile.average, &tile.copy};
+  int purpose[arrays] = {roundParameter, roundAverage, roundCopy};
+  for (int k = 0; k < FETTLE_MAX_STATES; k++) {
+    operand[3 + k] = &tensor.state[k];
+    array[3 + k] = &tile.state[k];
+    purpose[3 + k] = roundState + k;
+  }
+  bool drawn[arrays];
+  for (int k = 0; k < arrays; k++) {
+    drawn[k] = array[k]->data != nullptr && isDrawn(*operand[k]);
+    if (!drawn[k]) continue;
+    decodeTile(*array[k], n, values[k]);
+    *array[k] = {reinterpret_cast<char*>(values[k]), FETTLE_F32};
+  }
+  updateWhole(rule, tensor, coefficients, tile);
+  for (int k = 0; k < arrays; k++) {
+    if (!drawn[k]) continue;
+    encodeStochastic(values[k], operand[k]->dtype, first, n, operand[k]->data, noiseOf(plan, tensor, purpose[k]));
+  }
 }
 
 // The whole pipeline over elements first .. last of a tensor.
 void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, const float* coefficients, int64_t first,
                int64_t last) {
   const RuleEntry& rule = ruleOf(plan, tensor);
-  const Prologue prologue = prologueOf(tensor);
-  Scratch scratch;
-  if (!needsTiles(rule, tensor)) {
-    Tile tile = openTile(rule, tensor, first, 0, scratch);
-    tile.n = last - first;
-    rule.update(coefficients, prologue, tile, Ahead());
+  if (!anyDrawn(rule, tensor)) {
+    updateWhole(rule, tensor, coefficients, tileAt(rule, tensor, first, last - first));
     return;
   }
-  const bool averaging = tensor.average.data != nullptr && tensor.average_due != 0.0f;
   for (int64_t at = first; at < last; at += tileElements) {
-    const int n = int(least(tileElements, last - at));
-    const Tile tile = openTile(rule, tensor, at, n, scratch);
-    const int64_t next = at + tileElements;
-    rule.update(coefficients, prologue, tile, next < last ? aheadOf(rule, tensor, next) : Ahead());
-    if (tensor.mask != nullptr) applyMask(tile.p, tensor.mask, at, n);
-    if (averaging) {
-      float* average = open(tensor.average, at, n, scratch.average);
-      applyAverage(average, tile.p, n, tensor.average_keep, tensor.average_take);
-      close(tensor.average, noiseOf(plan, tensor, roundAverage), at, n, average);
-    }
-    if (tensor.copy.data != nullptr) encode(tensor.copy, noiseOf(plan, tensor, roundCopy), at, n, tile.p);
-    close(tensor.parameter, noiseOf(plan, tensor, roundParameter), at, n, tile.p);
-    for (int k = 0; k < rule.states; k++) {
-      close(tensor.state[k], noiseOf(plan, tensor, roundState + k), at, n, tile.state[k]);
-    }
+    updateDrawn(plan, rule, tensor, coefficients, at, int(least(tileElements, last - at)));
   }
 }
 
@@ -157,7 +171,6 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
   const RuleEntry& rule = ruleOf(plan, tensor);
   if (gather >= rule.gathers) return;
   const Prologue prologue = prologueOf(tensor);
-  Scratch scratch;
   alignas(64) float products[2 * FETTLE_MAX_SUMS][tileStride];
   float* a[FETTLE_MAX_SUMS];
   float* b[FETTLE_MAX_SUMS];
@@ -171,7 +184,7 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
   const ChunkSpan span = spanOf(tensor, chunk);
   for (int64_t at = span.first; at < span.last; at += tileElements) {
     const int n = int(least(tileElements, span.last - at));
-    const Tile tile = openTile(rule, tensor, at, n, scratch);
+    const Tile tile = tileAt(rule, tensor, at, n);
     rule.gather(gather, tensor.coefficients, prologue, tile, a, b);
     for (int k = 0; k < rule.sums; k++) {
       if (rule.maximum) {
@@ -198,7 +211,12 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
   bool finite = true;
   for (int64_t at = span.first; at < span.last; at += tileElements) {
     const int n = int(least(tileElements, span.last - at));
-    const float* g = open(tensor.gradient, at, n, decoded);
+    const Array gradient = arrayAt(tensor.gradient, at);
+    const float* g = reinterpret_cast<const float*>(gradient.data);
+    if (gradient.dtype != FETTLE_F32) {
+      decodeTile(gradient, n, decoded);
+      g = decoded;
+    }
     finite &= prologueTile(prologue, g, n, values);
     accumulate(lanes, values, values, n);
   }

@@ -1,98 +1,111 @@
-// One tile of a tensor on the CPU, and the loops of a rule over it.
+// A stretch of a tensor on the CPU, and the loops of a rule over it.
 #pragma once
 
 #include "core/prologue.h"
 #include "core/rule_calls.h"
-#include "core/vector.h"
+#include "cpu/codec.h"
+#include "cpu/pieces.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
 
-// Memory to bring nearer while a tile is computed: the next tile of every array that is read.
-struct Ahead {
-  static constexpr int most = 8;
-  int count = 0;
-  const char* from[most];
-  int bytesPerElement[most];
-
-  FETTLE_INLINE void add(const void* base, int64_t first, int64_t bytes) {
-    from[count] = static_cast<const char*>(base) + first * bytes;
-    bytesPerElement[count++] = int(bytes);
-  }
-  FETTLE_INLINE void fetch(int64_t element) const {
-    for (int k = 0; k < count; k++) __builtin_prefetch(from[k] + element * bytesPerElement[k]);
-  }
-};
-
-// Floats of the parameter, gradient and states, in the caller's memory or in scratch.
+// The arrays of a stretch of elements, and what is done to them. What is not there is null.
 struct Tile {
-  float* p;
-  const float* g;
-  float* state[FETTLE_MAX_STATES];
+  Array p;
+  Array g;
+  Array state[FETTLE_MAX_STATES];
+  Array average;
+  Array copy;
+  const uint8_t* mask;
+  int firstBit;  // of the mask's first byte
+  float averageKeep;
+  float averageTake;
+  bool transforms;  // whether the prologue does anything
   int64_t n;
+
+  FETTLE_INLINE bool has(int64_t pFormat, int64_t gFormat, int64_t stateFormat, int states) const {
+    bool all = p.dtype == pFormat && g.dtype == gFormat;
+    for (int k = 0; k < states; k++) all = all && state[k].dtype == stateFormat;
+    return all;
+  }
 };
 
-// Runs update over a tile. Each vector of every array is loaded before the first store.
-template <class R>
-static void updateTile(const float* coefficients, const Prologue& prologue, const Tile& tile, const Ahead& ahead) {
+// The whole pipeline, a vector at a time from memory to memory: n is a multiple of Vector::lanes. Each vector of every
+// array is loaded before the first store. pFormat, gFormat and stateFormat are formats or anyFormat.
+template <class R, int64_t pFormat, int64_t gFormat, int64_t stateFormat>
+static void updateVectors(const float* coefficients, const Prologue& givenPrologue, const Tile& givenTile) {
   typename R::Coefficients c;
   memcpy(&c, coefficients, sizeof c);
-  const Prologue pro = prologue;
-  float* p = tile.p;
-  const float* g = tile.g;
-  float* s[FETTLE_MAX_STATES];
-  for (int k = 0; k < FETTLE_MAX_STATES; k++) s[k] = tile.state[k];
-  int64_t i = 0;
-  for (; i + Vector::lanes <= tile.n; i += Vector::lanes) {
-    Vector vp = Vector::load(p + i);
-    const Vector vg = pro.apply(Vector::load(g + i));
-    Vector vs[R::states + 1];
-    for (int k = 0; k < R::states; k++) vs[k] = Vector::load(s[k] + i);
-    ahead.fetch(i);
-    R::update(c, vp, vg, vs);
-    vp.store(p + i);
-    for (int k = 0; k < R::states; k++) vs[k].store(s[k] + i);
-  }
-  for (; i < tile.n; i++) {
-    float fs[R::states + 1];
-    for (int k = 0; k < R::states; k++) fs[k] = s[k][i];
-    R::update(c, p[i], pro.apply(g[i]), fs);
-    for (int k = 0; k < R::states; k++) s[k][i] = fs[k];
+  // Copies, so that no store can be thought to change them.
+  const Prologue prologue = givenPrologue;
+  const Tile tile = givenTile;
+  for (int64_t i = 0; i < tile.n; i += Vector::lanes) {
+    Vector p = loadFrom<pFormat>(tile.p, i);
+    Vector g = loadFrom<gFormat>(tile.g, i);
+    Vector state[R::states + 1];
+    for (int k = 0; k < R::states; k++) state[k] = loadFrom<stateFormat>(tile.state[k], i);
+    Vector average(0.0f);
+    if (tile.average.data != nullptr) average = loadFrom<anyFormat>(tile.average, i);
+    if (tile.transforms) g = prologue.apply(g);
+    R::update(c, p, g, state);
+    if (tile.mask != nullptr) p = masked(p, tile.mask + i / 8, tile.firstBit);
+    if (tile.average.data != nullptr) {
+      average = movingAverage(average, p, Vector(tile.averageKeep), Vector(tile.averageTake));
+      storeTo<anyFormat>(tile.average, i, average);
+    }
+    if (tile.copy.data != nullptr) storeTo<anyFormat>(tile.copy, i, p);
+    storeTo<pFormat>(tile.p, i, p);
+    for (int k = 0; k < R::states; k++) storeTo<stateFormat>(tile.state[k], i, state[k]);
   }
 }
 
-// Runs gather k over a tile and leaves the terms of each sum in a[] and b[]. Writes nothing else.
+// The same with a loop of its own for the most usual formats: a switch per array and vector would cost half as much
+// again as the rule.
+template <class R>
+static void updateTile(const float* coefficients, const Prologue& prologue, const Tile& tile) {
+  if (tile.has(FETTLE_F32, FETTLE_F32, FETTLE_F32, R::states)) {
+    updateVectors<R, FETTLE_F32, FETTLE_F32, FETTLE_F32>(coefficients, prologue, tile);
+  } else if (tile.has(FETTLE_F32, FETTLE_BF16, FETTLE_F32, R::states)) {
+    updateVectors<R, FETTLE_F32, FETTLE_BF16, FETTLE_F32>(coefficients, prologue, tile);
+  } else if (tile.has(FETTLE_BF16, FETTLE_BF16, FETTLE_F32, R::states)) {
+    updateVectors<R, FETTLE_BF16, FETTLE_BF16, FETTLE_F32>(coefficients, prologue, tile);
+  } else {
+    updateVectors<R, anyFormat, anyFormat, anyFormat>(coefficients, prologue, tile);
+  }
+}
+
+// Runs gather k over a tile in scratch and leaves the terms of each sum in a[] and b[]; all of them are written to the
+// end of their last vector.
 template <class R>
 static void gatherTile(int k, const float* coefficients, const Prologue& prologue, const Tile& tile, float* const* a,
                        float* const* b) {
   if constexpr (R::gathers > 0) {
     typename R::Coefficients c;
     memcpy(&c, coefficients, sizeof c);
-    int64_t i = 0;
-    for (; i + Vector::lanes <= tile.n; i += Vector::lanes) {
-      Vector vs[R::states + 1];
-      for (int j = 0; j < R::states; j++) vs[j] = Vector::load(tile.state[j] + i);
+    const auto one = [&](int64_t i, Vector p, Vector g, Vector* state) {
       Terms<Vector> terms;
-      R::gather(k, c, Vector::load(tile.p + i), prologue.apply(Vector::load(tile.g + i)), vs, terms);
+      R::gather(k, c, p, prologue.apply(g), state, terms);
       for (int j = 0; j < R::sums; j++) {
         terms.a[j].store(a[j] + i);
         terms.b[j].store(b[j] + i);
       }
+    };
+    int64_t i = 0;
+    Vector state[R::states + 1];
+    for (; i + Vector::lanes <= tile.n; i += Vector::lanes) {
+      for (int j = 0; j < R::states; j++) state[j] = loadFrom<anyFormat>(tile.state[j], i);
+      one(i, loadFrom<anyFormat>(tile.p, i), loadFrom<anyFormat>(tile.g, i), state);
     }
-    for (; i < tile.n; i++) {
-      float fs[R::states + 1];
-      for (int j = 0; j < R::states; j++) fs[j] = tile.state[j][i];
-      Terms<float> terms;
-      R::gather(k, c, tile.p[i], prologue.apply(tile.g[i]), fs, terms);
-      for (int j = 0; j < R::sums; j++) {
-        a[j][i] = terms.a[j];
-        b[j][i] = terms.b[j];
-      }
+    if (i < tile.n) {
+      const int count = int(tile.n - i);
+      for (int j = 0; j < R::states; j++) state[j] = loadPart(tile.state[j], i, count);
+      one(i, loadPart(tile.p, i, count), loadPart(tile.g, i, count), state);
     }
   }
 }
 
-// A rule as the driver sees it. Rules, formats and epilogues meet only through tiles, so they add and do not multiply.
+// A rule as the driver sees it. Formats and epilogues are switches that a loop of any rule has, so they add and do not
+// multiply.
 struct RuleEntry {
   int states;
   int gathers;
@@ -105,7 +118,7 @@ struct RuleEntry {
   void (*row)(int, const StepContext&, const float*, const Row&);
   void (*enterRow)(const float*, float*);
   void (*gather)(int, const float*, const Prologue&, const Tile&, float* const*, float* const*);
-  void (*update)(const float*, const Prologue&, const Tile&, const Ahead&);
+  void (*update)(const float*, const Prologue&, const Tile&);
 };
 
 template <class R>

@@ -1,0 +1,183 @@
+package org.fettle.benchmarks;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The command {@code ./fettle bench}. */
+@Command(
+    name = "fettle bench",
+    mixinStandardHelpOptions = true,
+    description =
+        "Measures Fettle's steps against the memory ceiling and other libraries, interleaved.")
+public final class Bench implements Callable<Integer> {
+  private static final Gson GSON = new GsonBuilder().setPrettyPrinting().create();
+  private static final Pattern MEASURED =
+      Pattern.compile("(<!-- measured: begin -->\n).*?(<!-- measured: end -->)", Pattern.DOTALL);
+
+  @Option(
+      names = "--ratios",
+      description = "The short form: prints one line 'name ratio' per goal.")
+  private boolean ratios;
+
+  @Option(names = "--quick", description = "One short fork of everything: to see that it works.")
+  private boolean quick;
+
+  @Option(
+      names = "--only",
+      paramLabel = "PATTERN",
+      description = "Only cases whose name contains this regular expression.")
+  private Pattern only;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      split = ",",
+      description = "Only cases with so many threads, such as 1 or 1,2.")
+  private List<Integer> threads;
+
+  @Option(
+      names = "--forks",
+      paramLabel = "N",
+      description = "JVMs per case (default: 3; --ratios takes 1 for rules other than AdamW).")
+  private int forks = 3;
+
+  @Option(names = "--without-peers", description = "Leaves other libraries out.")
+  private boolean withoutPeers;
+
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Where the JSON goes (default: target/bench/table.json or ratios.json).")
+  private Path json;
+
+  @Option(
+      names = "--markdown",
+      paramLabel = "FILE",
+      description = "Puts the tables between the marks of this file, such as docs/performance.md.")
+  private Path markdown;
+
+  @Option(
+      names = "--from",
+      paramLabel = "FILE",
+      description = "Measures nothing; shows an earlier run's JSON.")
+  private Path from;
+
+  @Option(names = "--list", description = "Lists the cases.")
+  private boolean list;
+
+  private Bench() {}
+
+  /** Runs the command. */
+  public static void main(String[] args) {
+    System.exit(
+        new CommandLine(new Bench())
+            .setExecutionExceptionHandler(
+                (e, commandLine, parsed) -> {
+                  e.printStackTrace();
+                  return 1;
+                })
+            .execute(args));
+  }
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    if (list) {
+      cases().forEach(one -> System.out.println(one.name()));
+      return 0;
+    }
+    Report report = from == null ? measure() : GSON.fromJson(Files.readString(from), Report.class);
+    if (ratios) {
+      report.ratioLines().forEach(System.out::println);
+    } else {
+      System.out.println(report.machine());
+      System.out.print(report.table());
+    }
+    if (from == null) {
+      write(report);
+    }
+    if (markdown != null) {
+      String page = Files.readString(markdown);
+      String measured = java.util.regex.Matcher.quoteReplacement(report.markdown());
+      Files.writeString(markdown, MEASURED.matcher(page).replaceFirst("$1" + measured + "$2"));
+    }
+    return 0;
+  }
+
+  private List<Case> cases() {
+    List<Case> cases = ratios ? Cases.ofRatios() : Cases.ofTable();
+    return cases.stream()
+        .filter(one -> only == null || only.matcher(one.name()).find())
+        .filter(one -> threads == null || threads.contains(one.threads()))
+        .filter(one -> one.threads() <= Runtime.getRuntime().availableProcessors())
+        .toList();
+  }
+
+  private Report measure() throws IOException, InterruptedException {
+    List<Case> cases = cases();
+    if (cases.isEmpty()) {
+      throw new IllegalArgumentException("no case of that name; --list shows them");
+    }
+    Rounds.Settings settings =
+        quick
+            ? new Rounds.Settings(0.1, 0.3, 0.003, 3, 31)
+            : new Rounds.Settings(0.3, ratios ? 2 : 3, 0.004, 7, 301);
+    int most = quick ? 1 : forks;
+    Map<Case, List<Result.Fork>> measured = new LinkedHashMap<>();
+    cases.forEach(one -> measured.put(one, new ArrayList<>()));
+    // Forks outside, cases inside: what changes slowly on the machine meets every case alike.
+    for (int fork = 0; fork < most; fork++) {
+      int number = 0;
+      for (Case one : cases) {
+        number++;
+        if (fork > 0 && ratios && !one.isAboutAdamW()) {
+          continue;
+        }
+        System.err.printf(
+            "fork %d of %d, case %d of %d: %s%n", fork + 1, most, number, cases.size(), one.name());
+        measured.get(one).add(Fork.run(!ratios, one, settings, !withoutPeers));
+      }
+    }
+    List<Result> results = new ArrayList<>();
+    measured.forEach((one, forked) -> results.add(result(one, forked)));
+    return new Report(Machine.here(), command(), results);
+  }
+
+  private static Result result(Case one, List<Result.Fork> forked) {
+    Workload workload = one.workload();
+    return new Result(
+        one.name(),
+        workload.rule().id(),
+        workload.total(),
+        workload.tensors(),
+        one.threads(),
+        Shape.of(workload).bytesPerElement(),
+        forked);
+  }
+
+  private String command() {
+    return "./fettle bench" + (ratios ? " --ratios" : "") + (quick ? " --quick" : "");
+  }
+
+  private void write(Report report) throws IOException {
+    Path file = json;
+    if (file == null) {
+      Path folder = Path.of(System.getProperty("fettle.root", "."), "target", "bench");
+      Files.createDirectories(folder);
+      file = folder.resolve(ratios ? "ratios.json" : "table.json");
+    }
+    Files.writeString(file, GSON.toJson(report));
+    System.err.println("written: " + file);
+  }
+}

@@ -1,0 +1,33 @@
+package org.fettle.benchmarks;
+
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.annotation.Cast;
+import org.bytedeco.javacpp.annotation.Name;
+import org.bytedeco.javacpp.annotation.NoException;
+import org.bytedeco.javacpp.annotation.Platform;
+
+/** The memory ceiling's native code; the contracts are in {@code benchmarks/native/passes.h}. */
+@Platform(include = "passes.h", library = "jnifettle_benchmarks")
+@NoException
+final class Passes {
+  private Passes() {}
+
+  /** Loads the library; a missing one is an {@link UnsatisfiedLinkError}. */
+  static void load() {
+    Loader.load(Passes.class);
+  }
+
+  @Name("fettle_pass_find")
+  static native int find(String name);
+
+  @Name("fettle_pass_run")
+  static native double run(
+      int pass,
+      int tier,
+      @Cast("const int64_t*") long table,
+      long firstTensor,
+      long lastTensor,
+      long first,
+      long last,
+      long ahead);
+}

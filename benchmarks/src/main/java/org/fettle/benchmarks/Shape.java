@@ -1,0 +1,122 @@
+package org.fettle.benchmarks;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.fettle.DType;
+import org.fettle.Plan;
+import org.fettle.Rule;
+import org.fettle.Tensor;
+
+/**
+ * The memory traffic that a workload cannot do without: passes over arrays, in order.
+ *
+ * @param passes the passes
+ */
+record Shape(List<Pass> passes) {
+  /** How a pass uses an array. */
+  enum Use {
+    /** Read and written in place: counted twice. */
+    IN_PLACE('i'),
+    /** Read. */
+    READ('r'),
+    /** Written without being read. */
+    WRITTEN('w');
+
+    private final char letter;
+
+    Use(char letter) {
+      this.letter = letter;
+    }
+  }
+
+  /** One array of a pass. */
+  record Stream(String array, DType dtype, Use use) {
+    double bytesPerElement() {
+      return dtype.bytes(8) / 8.0 * (use == Use.IN_PLACE ? 2 : 1);
+    }
+  }
+
+  /** Arrays that are walked together. */
+  record Pass(List<Stream> streams) {
+    double bytesPerElement() {
+      return streams.stream().mapToDouble(Stream::bytesPerElement).sum();
+    }
+
+    /** The streams in the order that {@code passes.h} wants; a mask is too small to matter. */
+    List<Stream> ordered() {
+      List<Stream> ordered = new ArrayList<>();
+      for (int width : new int[] {4, 2, 1}) {
+        for (Use use : Use.values()) {
+          streams.stream().filter(s -> width(s) == width && s.use == use).forEach(ordered::add);
+        }
+      }
+      return ordered;
+    }
+
+    /** The name in {@code shapes.def}. */
+    String name() {
+      List<String> parts = new ArrayList<>();
+      for (int width : new int[] {4, 2, 1}) {
+        StringBuilder part = new StringBuilder();
+        for (Use use : Use.values()) {
+          long count = streams.stream().filter(s -> width(s) == width && s.use == use).count();
+          part.append(use.letter).append(count);
+        }
+        parts.add(part.toString());
+      }
+      return String.join(".", parts);
+    }
+
+    private static int width(Stream stream) {
+      return stream.dtype == DType.BIT ? 0 : (int) stream.dtype.bytes(1);
+    }
+  }
+
+  /** What the workload's step has to move. */
+  static Shape of(Workload workload) {
+    Rule rule = workload.rule();
+    Workload.Storage storage = workload.storage();
+    List<Pass> passes = new ArrayList<>();
+    if (workload.extra() == Workload.Extra.CLIP || rule.needsGradientNorm()) {
+      passes.add(new Pass(List.of(new Stream("gradient", storage.gradient, Use.READ))));
+    }
+    for (int k = 0; k < rule.gathers(); k++) {
+      passes.add(new Pass(rule(rule, storage, Use.READ)));
+    }
+    List<Stream> update = rule(rule, storage, Use.IN_PLACE);
+    switch (workload.extra()) {
+      case EMA -> update.add(new Stream("average", DType.F32, Use.IN_PLACE));
+      case COPY -> update.add(new Stream("copy", DType.BF16, Use.WRITTEN));
+      case MASK -> update.add(new Stream("mask", DType.BIT, Use.READ));
+      case NONE, CLIP, STOCHASTIC -> {}
+    }
+    passes.add(new Pass(update));
+    return new Shape(passes);
+  }
+
+  private static List<Stream> rule(Rule rule, Workload.Storage storage, Use use) {
+    List<Stream> streams = new ArrayList<>();
+    streams.add(new Stream("parameter", storage.parameter, use));
+    streams.add(new Stream("gradient", storage.gradient, Use.READ));
+    rule.states().forEach(state -> streams.add(new Stream(state, storage.state, use)));
+    return streams;
+  }
+
+  /** Counted bytes per element: what is updated in place counts twice. */
+  double bytesPerElement() {
+    return passes.stream().mapToDouble(Pass::bytesPerElement).sum();
+  }
+
+  /** Where a stream's array of one tensor is. */
+  static long address(Stream stream, Arrays arrays, Plan plan, int tensor) {
+    Tensor array =
+        switch (stream.array) {
+          case "parameter" -> arrays.parameter(tensor).value();
+          case "gradient" -> arrays.parameter(tensor).gradient();
+          case "average" -> arrays.parameter(tensor).average();
+          case "copy" -> arrays.parameter(tensor).copy();
+          default -> plan.state(tensor, stream.array);
+        };
+    return array.address();
+  }
+}

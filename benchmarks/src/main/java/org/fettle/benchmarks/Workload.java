@@ -1,0 +1,97 @@
+package org.fettle.benchmarks;
+
+import org.fettle.Average;
+import org.fettle.DType;
+import org.fettle.GradientClip;
+import org.fettle.PlanBuilder;
+import org.fettle.Rounding;
+import org.fettle.Rule;
+
+/**
+ * What a step does, and on how much.
+ *
+ * @param rule the optimizer
+ * @param storage how parameters, gradients and states are stored
+ * @param extra what rides on the step
+ * @param elements of one tensor
+ * @param tensors how many tensors of that size
+ */
+public record Workload(Rule rule, Storage storage, Extra extra, long elements, int tensors) {
+  /** How parameters, gradients and states are stored. */
+  public enum Storage {
+    /** Everything in f32. */
+    F32(DType.F32, DType.F32, DType.F32),
+    /** f32 parameters and states, bf16 gradients. */
+    MIXED(DType.F32, DType.BF16, DType.F32),
+    /** bf16 parameters and gradients, f32 states. */
+    BF16(DType.BF16, DType.BF16, DType.F32),
+    /** Everything in bf16. */
+    ALLBF16(DType.BF16, DType.BF16, DType.BF16);
+
+    final DType parameter;
+    final DType gradient;
+    final DType state;
+
+    Storage(DType parameter, DType gradient, DType state) {
+      this.parameter = parameter;
+      this.gradient = gradient;
+      this.state = state;
+    }
+  }
+
+  /** What rides on the step. */
+  public enum Extra {
+    /** Nothing. */
+    NONE,
+    /** A pruning mask. */
+    MASK,
+    /** A moving average of the parameters. */
+    EMA,
+    /** A bf16 copy of the parameters. */
+    COPY,
+    /** Clipping by the global norm. */
+    CLIP,
+    /** Stochastic rounding of 16-bit parameters. */
+    STOCHASTIC
+  }
+
+  /** Elements of all tensors together. */
+  public long total() {
+    return elements * tensors;
+  }
+
+  /** Such as {@code adamw.f32.1e7} or {@code adamw+ema.f32.1e7}. */
+  public String name() {
+    String extras =
+        extra == Extra.NONE ? "" : "+" + extra.name().toLowerCase(java.util.Locale.ROOT);
+    String format = storage.name().toLowerCase(java.util.Locale.ROOT);
+    return rule.id() + extras + "." + format + "." + size();
+  }
+
+  /** Such as {@code 1e7} or {@code 1000x1000}. */
+  public String size() {
+    return tensors > 1 ? tensors + "x" + elements : power(elements);
+  }
+
+  private static String power(long n) {
+    int exponent = 0;
+    long rest = n;
+    while (rest % 10 == 0 && rest > 0) {
+      rest /= 10;
+      exponent++;
+    }
+    return exponent < 3 ? Long.toString(n) : rest + "e" + exponent;
+  }
+
+  /** Sets what the workload asks of a plan, but for its tensors. */
+  void configure(PlanBuilder builder) {
+    builder.states(storage.state, Rounding.NEAREST);
+    switch (extra) {
+      case EMA -> builder.average(new Average(0.999));
+      // Never reached by the gradients here, but its norm has to be known all the same.
+      case CLIP -> builder.clip(GradientClip.byGlobalNorm(1e6));
+      case STOCHASTIC -> builder.rounding(Rounding.STOCHASTIC).seed(1);
+      case NONE, MASK, COPY -> {}
+    }
+  }
+}
