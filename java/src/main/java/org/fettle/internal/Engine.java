@@ -6,7 +6,7 @@ import org.fettle.Device;
 import org.fettle.Tensor;
 
 /** What a backend must be able to do. Implemented once per backend. */
-public sealed interface Engine permits JavaEngine, CpuEngine {
+public sealed interface Engine permits JavaEngine, CpuEngine, CudaEngine {
   /** The backend's name. */
   String name();
 

@@ -2,11 +2,14 @@ package org.fettle.internal;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.fettle.Backend.Availability;
 
 /** Which engines this machine has, and which one is best. */
 public final class Engines {
   static final String PROPERTY = "fettle.backend";
+
+  private static final Pattern CUDA = Pattern.compile("cuda(:\\d{1,4})?");
 
   private static final System.Logger LOGGER = System.getLogger("org.fettle");
 
@@ -26,6 +29,9 @@ public final class Engines {
     if (name.equals("java")) {
       return new JavaEngine();
     }
+    if (name.startsWith("cuda")) {
+      return new CudaEngine(cudaIndex(name));
+    }
     return new CpuEngine(name.equals("cpu") ? CpuEngine.bestTier() : CpuEngine.tier(name));
   }
 
@@ -35,10 +41,22 @@ public final class Engines {
     for (String name : List.of("java", "cpu-v3", "cpu-v4")) {
       all.add(new Availability(name, missing(name)));
     }
+    int devices = CudaLibrary.isOpen() ? CudaLibrary.devices().size() : 1;
+    for (int i = 0; i < devices; i++) {
+      String name = i == 0 ? "cuda" : "cuda:" + i;
+      all.add(new Availability(name, missing(name)));
+    }
     return all;
   }
 
+  private static int cudaIndex(String name) {
+    return name.equals("cuda") ? 0 : Integer.parseInt(name.substring("cuda:".length()));
+  }
+
   private static String missing(String name) {
+    if (CUDA.matcher(name).matches()) {
+      return CudaEngine.missing(cudaIndex(name));
+    }
     return switch (name) {
       case "java" -> null;
       case "cpu" -> missingTier(CpuEngine.V3);

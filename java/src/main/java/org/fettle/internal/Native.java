@@ -98,4 +98,199 @@ public final class Native {
 
   @Name("fettle_batch_field")
   public static native long batchField(int index);
+
+  @Name("fettle_cuda_call_allocate")
+  static native int cudaAllocate(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      long bytes,
+      @Cast("void**") long memory,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_release")
+  static native int cudaRelease(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long memory,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_copy")
+  static native int cudaCopy(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long to,
+      @Cast("const void*") long from,
+      long bytes,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_fill")
+  static native int cudaFill(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long memory,
+      int value,
+      long bytes,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_stream_create")
+  static native int cudaStreamCreate(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void**") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_stream_destroy")
+  static native int cudaStreamDestroy(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_stream_synchronize")
+  static native int cudaStreamSynchronize(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_event_create")
+  static native int cudaEventCreate(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void**") long event,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_event_record")
+  static native int cudaEventRecord(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long event,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_event_elapsed")
+  static native int cudaEventElapsed(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long first,
+      @Cast("void*") long second,
+      @Cast("float*") long milliseconds,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_event_destroy")
+  static native int cudaEventDestroy(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long event,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_capture_begin")
+  static native int cudaCaptureBegin(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_capture_end")
+  static native int cudaCaptureEnd(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long stream,
+      @Cast("void**") long graph,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_graph_launch")
+  static native int cudaGraphLaunch(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long graph,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_graph_destroy")
+  static native int cudaGraphDestroy(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("void*") long graph,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_plan_open")
+  static native int cudaPlanOpen(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("const fettle_plan*") long plan,
+      @Cast("const fettle_cuda_options*") long options,
+      @Cast("fettle_cuda_plan**") long handle,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_plan_close")
+  static native int cudaPlanClose(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_plan*") long handle,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_plan_stage")
+  static native int cudaPlanStage(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_plan*") long handle,
+      @Cast("const fettle_cuda_arguments*") long arguments,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_plan_step")
+  static native int cudaPlanStep(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_plan*") long handle,
+      @Cast("const fettle_cuda_arguments*") long arguments,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_plan_rebind")
+  static native int cudaPlanRebind(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_plan*") long handle,
+      long first,
+      long count,
+      @Cast("const fettle_operand*") long gradients,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_plan_read")
+  static native int cudaPlanRead(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_plan*") long handle,
+      @Cast("fettle_plan*") long into,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_plan_write")
+  static native int cudaPlanWrite(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_plan*") long handle,
+      @Cast("const fettle_plan*") long from,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
 }

@@ -220,6 +220,11 @@ final class PlanTable implements AutoCloseable {
     }
   }
 
+  /** Where the operand of a tensor's gradient is. */
+  long gradientOperand(int tensor) {
+    return address() + tensorAt(tensor) + PlanLayout.TENSOR_GRADIENT;
+  }
+
   long stepCount(int tensor) {
     return table.getLong(tensorAt(tensor) + PlanLayout.TENSOR_STEP);
   }

@@ -1,0 +1,138 @@
+package org.fettle.internal;
+
+import java.nio.ByteBuffer;
+import org.fettle.DType;
+import org.fettle.Device;
+import org.fettle.Rule;
+import org.fettle.Tensor;
+
+/** The CUDA kernels on one device. */
+public final class CudaEngine implements Engine {
+  private static final int OLDEST_COMPUTE_MAJOR = 8;
+
+  private final int index;
+  private final long cuda = CudaLibrary.handle();
+
+  CudaEngine(int index) {
+    this.index = index;
+  }
+
+  /** Why a device cannot be used, or null if it can. */
+  static String missing(int index) {
+    if (!CudaLibrary.isOpen()) {
+      return CudaLibrary.reason();
+    }
+    if (index >= CudaLibrary.devices().size()) {
+      return "there are " + CudaLibrary.devices().size() + " devices";
+    }
+    CudaLibrary.Device device = CudaLibrary.devices().get(index);
+    return device.computeMajor() >= OLDEST_COMPUTE_MAJOR
+        ? null
+        : device.name()
+            + " has compute capability "
+            + device.computeMajor()
+            + "."
+            + device.computeMinor()
+            + ", 8.0 is the least";
+  }
+
+  @Override
+  public String name() {
+    return index == 0 ? "cuda" : "cuda:" + index;
+  }
+
+  @Override
+  public Device device() {
+    return Device.cuda(index);
+  }
+
+  @Override
+  public Tensor allocate(DType dtype, long[] shape, int ordinal) {
+    long elements = 1;
+    for (long extent : shape) {
+      elements *= extent;
+    }
+    long bytes = Math.max(dtype.bytes(elements), 1);
+    try (CudaCall call = new CudaCall(0)) {
+      call.check(
+          Native.cudaAllocate(
+              cuda, index, bytes, call.at(CudaCall.OUT), call.reason(), CudaCall.REASON_BYTES),
+          "allocating a state of " + bytes + " bytes");
+      long address = call.out();
+      call.check(
+          Native.cudaFill(cuda, index, address, 0, bytes, 0, call.reason(), CudaCall.REASON_BYTES),
+          "zeroing a state");
+      call.check(
+          Native.cudaStreamSynchronize(cuda, index, 0, call.reason(), CudaCall.REASON_BYTES),
+          "zeroing a state");
+      return Tensor.ofAddress(address, bytes, new Owned(address), device(), dtype, shape);
+    }
+  }
+
+  /** Device memory that {@link #allocate} made. */
+  private static final class Owned {
+    private final long address;
+    private volatile boolean freed;
+
+    Owned(long address) {
+      this.address = address;
+    }
+  }
+
+  @Override
+  public void release(Tensor tensor) {
+    if (tensor.owner() instanceof Owned owned && !owned.freed) {
+      owned.freed = true;
+      try (CudaCall call = new CudaCall(0)) {
+        call.check(
+            Native.cudaRelease(cuda, index, owned.address, call.reason(), CudaCall.REASON_BYTES),
+            "freeing a state");
+      }
+    }
+  }
+
+  @Override
+  public boolean owns(Tensor tensor) {
+    return tensor.owner() instanceof Owned;
+  }
+
+  @Override
+  public boolean isFreed(Tensor tensor) {
+    return tensor.owner() instanceof Owned owned && owned.freed;
+  }
+
+  @Override
+  public void read(Tensor from, long offset, ByteBuffer to) {
+    copy(Addresses.of(to.slice()), from.address() + offset, to.remaining());
+    to.position(to.limit());
+  }
+
+  @Override
+  public void write(Tensor to, long offset, ByteBuffer from) {
+    copy(to.address() + offset, Addresses.of(from.slice()), from.remaining());
+    from.position(from.limit());
+  }
+
+  private void copy(long to, long from, long bytes) {
+    try (CudaCall call = new CudaCall(0)) {
+      call.check(
+          Native.cudaCopy(cuda, index, to, from, bytes, 0, call.reason(), CudaCall.REASON_BYTES),
+          "copying " + bytes + " bytes");
+    }
+  }
+
+  @Override
+  public Runner open(PlanSpec plan) {
+    for (Rule rule : plan.rules()) {
+      if (rule.rowwise() || rule.maximum()) {
+        throw new IllegalArgumentException(
+            "rule "
+                + rule.id()
+                + " on backend "
+                + name()
+                + ": expected java or cpu, its reductions are not there on CUDA");
+      }
+    }
+    return new CudaRunner(plan, index);
+  }
+}
