@@ -5,7 +5,7 @@ import java.util.List;
 
 /** Finds room for names beside points. A name without room is left out. */
 final class Names {
-  private static final double LETTER_WIDTH = 6.8;
+  private static final double LETTER_WIDTH = 7.3;
   private static final double HEIGHT = 12;
   private static final double GAP = 11;
   private static final double RIGHT_END = 556;

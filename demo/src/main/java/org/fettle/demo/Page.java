@@ -227,7 +227,7 @@ final class Page {
         of %.0f, moves the optimizer's states, decays the weights (not the biases: they are a group of
         their own), updates them, applies a mask or moves an average where a row has one, and rounds
         to the format in which the weights are stored. After the norm is known, all of that crosses
-        memory once. The learning rate rises linearly over the first %.0f %% of the steps and then falls
+        memory once; LAMB, which wants a norm for each layer too, reads it once more. The learning rate rises linearly over the first %.0f %% of the steps and then falls
         along a cosine.</p>
         <p>A weight in bf16 has 8 significant bits. Late in training most updates are smaller than half
         the gap between two such values, and rounding to nearest throws them away. Stochastic rounding
