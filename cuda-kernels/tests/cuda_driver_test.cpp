@@ -155,6 +155,23 @@ void raising() {
   CHECK(fettle_cuda_stream_destroy(0, stream, nullptr, 0) == FETTLE_OK);
 }
 
+// A gradient that only unscaling makes infinite stops a step too.
+void overflowOfTheScaleRaises() {
+  PlanSpec spec = planOf("adamw", {100});
+  spec.policy = FETTLE_RAISE;
+  spec.lossScale = 1e-38;
+  TwinPlan plan(spec, 13);
+  CHECK(plan.open(0, 0) == FETTLE_OK);
+  plan.renew(false);
+  CHECK(plan.stepHost() == FETTLE_OK && plan.stepDevice() == FETTLE_OK && same(plan));
+  const float large = 64.0f;
+  memcpy(static_cast<char*>(plan.host.tensors[0].gradient.data) + 40, &large, 4);
+  memcpy(static_cast<char*>(plan.device.tensors[0].gradient.data) + 40, &large, 4);
+  CHECK(plan.stepHost() == FETTLE_NON_FINITE);
+  CHECK(plan.stepDevice() == FETTLE_NON_FINITE);
+  CHECK(same(plan));
+}
+
 // t and the scalars out of one plan and into another; rebinding of a gradient.
 void statesTravel() {
   TwinPlan plan(planOf("lamb", {300, 5000}), 7);
@@ -325,6 +342,7 @@ int main() {
   launchesDoNotGrow();
   capturedStepsReplay();
   raising();
+  overflowOfTheScaleRaises();
   statesTravel();
   wrongPlansAreRefused();
   failuresAreTold();
