@@ -59,6 +59,7 @@ FETTLE_API const char* fettle_status_text(int32_t status);
 }
 #endif
 
+#include "fettle/kernels.h"
 #include "fettle/primitives.h"
 #include "fettle/step.h"
 

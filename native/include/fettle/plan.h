@@ -24,7 +24,19 @@ enum {
 };
 
 /* Element formats. A new format is one codec in native/src/core/codec.h and one line here. */
-enum fettle_dtype { FETTLE_F32 = 0, FETTLE_BF16 = 1, FETTLE_F16 = 2, FETTLE_BIT = 3, FETTLE_NONE = 255 };
+enum fettle_dtype {
+  FETTLE_F32 = 0,
+  FETTLE_BF16 = 1,
+  FETTLE_F16 = 2,
+  FETTLE_BIT = 3,
+  /* Of kernels (kernels.h) only: codes, packed elements, indices, counts, sums. */
+  FETTLE_U8 = 4,
+  FETTLE_I8 = 5,
+  FETTLE_I32 = 6,
+  FETTLE_I64 = 7,
+  FETTLE_F64 = 8,
+  FETTLE_NONE = 255
+};
 
 /* How a value that the format cannot hold is rounded. */
 enum fettle_rounding { FETTLE_NEAREST = 0, FETTLE_STOCHASTIC = 1 };

@@ -9,7 +9,17 @@ public enum DType {
   /** IEEE 754 binary16. */
   F16(2, 16, "F16"),
   /** One bit per element: element i is bit {@code i % 8} of byte {@code i / 8}. Masks only. */
-  BIT(3, 1, "U8");
+  BIT(3, 1, "U8"),
+  /** Unsigned bytes: codes, and elements of less than 8 bits packed. */
+  U8(4, 8, "U8"),
+  /** Signed bytes. */
+  I8(5, 8, "I8"),
+  /** Signed 32-bit integers. */
+  I32(6, 32, "I32"),
+  /** Signed 64-bit integers. */
+  I64(7, 64, "I64"),
+  /** IEEE 754 binary64: sums, and what is solved on the host. */
+  F64(8, 64, "F64");
 
   private final int code;
   private final int bits;
@@ -48,7 +58,7 @@ public enum DType {
 
   /** Whether the format holds floating-point values that a step can compute with. */
   public boolean isFloating() {
-    return this != BIT;
+    return this == F32 || this == BF16 || this == F16;
   }
 
   /** The alignment that a tensor's address must have, in bytes. */

@@ -73,6 +73,11 @@ public final class CpuEngine implements Engine {
   }
 
   @Override
+  public void run(KernelCall call) {
+    CpuCalls.run(call, tier);
+  }
+
+  @Override
   public Runner open(PlanSpec plan) {
     return new CpuRunner(plan, tier);
   }

@@ -45,6 +45,16 @@ public sealed interface Engine permits JavaEngine, CpuEngine, CudaEngine {
     throw new UnsupportedOperationException("backend " + name() + " has no primitives yet");
   }
 
+  /**
+   * Carries out a validated call of a kernel.
+   *
+   * @throws UnsupportedOperationException if this backend does not have the kernel
+   */
+  default void run(KernelCall call) {
+    throw new UnsupportedOperationException(
+        "backend " + name() + " does not have the kernel " + call.kernel().id() + " yet");
+  }
+
   /** Lays out a validated plan. */
   Runner open(PlanSpec plan);
 }

@@ -58,6 +58,11 @@ public final class JavaEngine implements Engine {
   }
 
   @Override
+  public void run(KernelCall call) {
+    JavaCalls.run(call);
+  }
+
+  @Override
   public Runner open(PlanSpec plan) {
     return new JavaRunner(plan);
   }

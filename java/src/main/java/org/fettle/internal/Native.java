@@ -93,6 +93,12 @@ public final class Native {
   @Name("fettle_batch_finish")
   static native int batchFinish(@Cast("fettle_batch*") long batch);
 
+  @Name("fettle_cpu_call")
+  static native int cpuCall(@Cast("fettle_call*") long call, int tier);
+
+  @Name("fettle_kernel_id")
+  public static native String kernelId(int kernel);
+
   @Name("fettle_primitive_id")
   public static native String primitiveId(int primitive);
 

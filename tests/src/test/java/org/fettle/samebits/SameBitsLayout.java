@@ -142,7 +142,7 @@ final class SameBitsLayout {
         case F32 -> image.putInt(at, nan ? 0x7FC00001 : 0xFF800000);
         case BF16 -> image.putShort(at, (short) (nan ? 0xFFC1 : 0x7F80));
         case F16 -> image.putShort(at, (short) (nan ? 0x7E01 : 0xFC00));
-        case BIT -> throw new AssertionError();
+        default -> throw new AssertionError(place.dtype());
       }
     }
   }

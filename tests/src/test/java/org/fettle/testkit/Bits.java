@@ -10,9 +10,11 @@ public final class Bits {
   /** The bits of one element. */
   public static int at(ByteBuffer bytes, DType dtype, int offset, int index) {
     return switch (dtype) {
-      case F32 -> bytes.getInt(offset + 4 * index);
+      case F32, I32 -> bytes.getInt(offset + 4 * index);
       case BF16, F16 -> bytes.getShort(offset + 2 * index) & 0xFFFF;
       case BIT -> bytes.get(offset + index / 8) >> (index % 8) & 1;
+      case U8, I8 -> bytes.get(offset + index) & 0xFF;
+      case I64, F64 -> throw new AssertionError(dtype + " has more bits than this compares");
     };
   }
 
@@ -22,7 +24,7 @@ public final class Bits {
       case F32 -> (bits & 0x7FFFFFFF) > 0x7F800000;
       case BF16 -> (bits & 0x7FFF) > 0x7F80;
       case F16 -> (bits & 0x7FFF) > 0x7C00;
-      case BIT -> false;
+      default -> false;
     };
   }
 
@@ -73,7 +75,7 @@ public final class Bits {
       case F32 -> Float.intBitsToFloat(bits);
       case BF16 -> Float.intBitsToFloat(bits << 16);
       case F16 -> half(bits);
-      case BIT -> bits;
+      default -> bits;
     };
   }
 

@@ -88,7 +88,7 @@ public final class Inputs {
         case F32 -> pool.putInt(single(kind, random));
         case BF16 -> pool.putShort((short) (single(kind, random) >>> 16));
         case F16 -> pool.putShort((short) half(kind, random));
-        case BIT -> throw new AssertionError("no values in a mask");
+        default -> throw new AssertionError("no floating-point values in " + dtype);
       }
     }
     return pool.flip();
