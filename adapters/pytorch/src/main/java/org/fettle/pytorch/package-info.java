@@ -1,0 +1,2 @@
+/** Fettle on the tensors of the JavaCPP PyTorch preset, without a copy. */
+package org.fettle.pytorch;
