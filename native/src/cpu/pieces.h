@@ -9,7 +9,7 @@ namespace FETTLE_TIER {
 
 // Transforms a tile of gradients, whose scratch is written to the end of its last vector (with 0 behind n); answers
 // whether every value was finite, as given and once unscaled.
-static bool prologueTile(const Prologue& prologue, const float* g, int n, float* to) {
+[[maybe_unused]] static bool prologueTile(const Prologue& prologue, const float* g, int n, float* to) {
   // x - x is 0 for a finite x and NaN otherwise, so one running sum keeps the verdict of all of them.
   const Vector unscale(prologue.unscale);
   Vector verdict(0.0f);

@@ -5,4 +5,5 @@ module org.fettle {
 
   exports org.fettle;
   exports org.fettle.rules;
+  exports org.fettle.sparsity;
 }

@@ -21,7 +21,8 @@ public final class Replays {
           new PrimitiveReplay(),
           new AverageReplay(),
           new FormatReplay(),
-          new PhiloxReplay());
+          new PhiloxReplay(),
+          new SelectionReplay());
 
   private Replays() {}
 

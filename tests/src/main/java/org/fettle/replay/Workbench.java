@@ -76,6 +76,38 @@ public final class Workbench implements AutoCloseable {
     return codes;
   }
 
+  /** The elements of a BIT tensor, as 0 and 1. */
+  public double[] bits(Tensor tensor) {
+    check(tensor, 1, tensor.elements());
+    ByteBuffer bytes = read(tensor);
+    double[] values = new double[Math.toIntExact(tensor.elements())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = bytes.get(i / 8) >> (i % 8) & 1;
+    }
+    return values;
+  }
+
+  /** A BIT tensor with these elements, 0 or 1. */
+  public Tensor mask(double[] bits, long... shape) {
+    Tensor tensor = tensor(DType.BIT, shape);
+    ByteBuffer buffer = buffer(tensor);
+    for (int i = 0; i < bits.length; i++) {
+      buffer.put(i / 8, (byte) (buffer.get(i / 8) | (bits[i] != 0 ? 1 << i % 8 : 0)));
+    }
+    engine.write(tensor, 0, buffer);
+    return tensor;
+  }
+
+  /** The elements of an I32 or U8 tensor; bytes are unsigned. */
+  public double[] integers(Tensor tensor) {
+    ByteBuffer buffer = read(tensor);
+    double[] values = new double[Math.toIntExact(tensor.elements())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = tensor.dtype() == DType.I32 ? buffer.getInt(4 * i) : buffer.get(i) & 0xFF;
+    }
+    return values;
+  }
+
   private static void check(Tensor tensor, int bits, long elements) {
     if (tensor.dtype().bits() != bits || tensor.elements() != elements) {
       throw new IllegalArgumentException(
