@@ -174,14 +174,15 @@ struct Rows {
     }
     const double sum = treeSum(sums, chunks);
     float at = 0.0f;
-    float one;
-    if constexpr (P::labelled) at = *load(item.array[0], first + item.labels[row], 1, &one);
+    // A whole vector is decoded, even of one element.
+    alignas(64) float one[Vector::lanes];
+    if constexpr (P::labelled) at = *load(item.array[0], first + item.labels[row], 1, one);
     RowFactors factors = {};
     sums[0] = P::begin(item.factors, sum, at, factors);
     if constexpr (P::outputs > 0) {
       apply(item, factors, first, last);
       if constexpr (P::labelled) {
-        float* out = place(item.array[P::inputs], first + item.labels[row], &one);
+        float* out = place(item.array[P::inputs], first + item.labels[row], one);
         *out = P::applyLabel(factors, at);
         store(item.array[P::inputs], first + item.labels[row], 1, out);
       }

@@ -11,13 +11,13 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * Spreads work over threads that belong to somebody else: the common pool, the pool that the caller
  * already runs in, or the caller's executor. The work shares itself out (its participants take
- * ranges from one cursor), so a helper that comes late or never is no loss. Allocates nothing after
+ * ranges from one cursor), so a helper that comes late or never is no loss: one that has not
+ * started when the caller is done is withdrawn, not waited for. Allocates nothing after
  * construction.
  */
 final class Workers {
   private final Executor executor;
-  private final Forked[] forked;
-  private final Handed[] handed;
+  private final Helper[] helpers;
   private volatile Thread waiting;
   private volatile Throwable failure;
   private Runnable work;
@@ -30,14 +30,9 @@ final class Workers {
    */
   Workers(int threads, Executor executor) {
     this.executor = executor;
-    int helpers = threads - 1;
-    forked = new Forked[executor == null ? helpers : 0];
-    handed = new Handed[executor == null ? 0 : helpers];
-    for (int i = 0; i < forked.length; i++) {
-      forked[i] = new Forked();
-    }
-    for (int i = 0; i < handed.length; i++) {
-      handed[i] = new Handed();
+    helpers = new Helper[threads - 1];
+    for (int i = 0; i < helpers.length; i++) {
+      helpers[i] = new Helper();
     }
   }
 
@@ -48,11 +43,14 @@ final class Workers {
   void run(int participants, Runnable newWork) {
     work = newWork;
     failure = null;
-    if (executor == null) {
-      fork(Math.min(participants - 1, forked.length));
-    } else {
-      hand(Math.min(participants - 1, handed.length));
+    waiting = Thread.currentThread();
+    int used = Math.min(participants - 1, limit());
+    for (int i = 0; i < used; i++) {
+      helpers[i].offer();
     }
+    runGuarded();
+    await(used);
+    waiting = null;
     work = null;
     Throwable failed = failure;
     if (failed instanceof Error error) {
@@ -63,41 +61,30 @@ final class Workers {
     }
   }
 
-  private void fork(int helpers) {
-    boolean inPool = Thread.currentThread() instanceof ForkJoinWorkerThread;
-    int limit =
-        inPool
+  // A pool gets no more helpers than it has threads.
+  private int limit() {
+    if (executor != null) {
+      return helpers.length;
+    }
+    int threads =
+        inPool()
             ? ForkJoinTask.getPool().getParallelism() - 1
             : ForkJoinPool.getCommonPoolParallelism();
-    int used = Math.min(helpers, limit);
-    for (int i = 0; i < used; i++) {
-      forked[i].reinitialize();
-      if (inPool) {
-        forked[i].fork();
-      } else {
-        ForkJoinPool.commonPool().execute(forked[i]);
-      }
-    }
-    runGuarded();
-    for (int i = used - 1; i >= 0; i--) {
-      forked[i].quietlyJoin();
-    }
+    return Math.min(helpers.length, threads);
   }
 
-  private void hand(int helpers) {
-    waiting = Thread.currentThread();
-    for (int i = 0; i < helpers; i++) {
-      handed[i].offer(executor);
-    }
-    runGuarded();
+  private static boolean inPool() {
+    return Thread.currentThread() instanceof ForkJoinWorkerThread;
+  }
+
+  private void await(int used) {
     boolean interrupted = false;
-    for (int i = 0; i < helpers; i++) {
-      while (!handed[i].isDone()) {
+    for (int i = 0; i < used; i++) {
+      while (!helpers[i].isOver()) {
         LockSupport.park(this);
         interrupted |= Thread.interrupted();
       }
     }
-    waiting = null;
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -111,42 +98,38 @@ final class Workers {
     }
   }
 
-  private final class Forked extends ForkJoinTask<Void> {
-    private static final long serialVersionUID = 1L;
-
-    @Override
-    public Void getRawResult() {
-      return null;
-    }
-
-    @Override
-    protected void setRawResult(Void value) {}
-
-    @Override
-    protected boolean exec() {
-      runGuarded();
-      return true;
-    }
-  }
-
   /**
-   * A helper in the caller's executor. One that has not started when the caller is done is
-   * withdrawn, not waited for: the caller may itself be the thread that would have run it.
+   * A participant besides the caller. As a task it never completes: what is over is told by its own
+   * state, so that it can be queued again at once. (A task that is joined and reinitialized may
+   * still be in the hands of the thread that completed it, which then takes away the next joiner's
+   * wake-up.)
    */
-  private final class Handed implements Runnable {
+  private final class Helper extends ForkJoinTask<Void> implements Runnable {
+    private static final long serialVersionUID = 1L;
     private static final int IDLE = 0;
     private static final int OFFERED = 1;
     private static final int RUNNING = 2;
 
-    private final AtomicInteger state = new AtomicInteger(IDLE);
-    private final AtomicBoolean queued = new AtomicBoolean();
+    private final transient AtomicInteger state = new AtomicInteger(IDLE);
+    private final transient AtomicBoolean queued = new AtomicBoolean();
 
-    void offer(Executor to) {
+    void offer() {
+      if (isDone()) {
+        // Cancelled by a pool that was shut down while it was queued there.
+        reinitialize();
+        queued.set(false);
+      }
       state.set(OFFERED);
       // One that was withdrawn in an earlier step may still be queued; it will do.
       if (queued.compareAndSet(false, true)) {
         try {
-          to.execute(this);
+          if (executor != null) {
+            executor.execute(this);
+          } else if (inPool()) {
+            fork();
+          } else {
+            ForkJoinPool.commonPool().execute((ForkJoinTask<?>) this);
+          }
         } catch (RuntimeException | OutOfMemoryError e) {
           // Rejected, or no thread to be had: the caller does the work.
           queued.set(false);
@@ -154,7 +137,8 @@ final class Workers {
       }
     }
 
-    boolean isDone() {
+    /** Withdraws it if it has not started; whether it takes no part any more. */
+    boolean isOver() {
       state.compareAndSet(OFFERED, IDLE);
       return state.get() == IDLE;
     }
@@ -168,6 +152,20 @@ final class Workers {
         state.set(IDLE);
         LockSupport.unpark(caller);
       }
+    }
+
+    @Override
+    public Void getRawResult() {
+      return null;
+    }
+
+    @Override
+    protected void setRawResult(Void value) {}
+
+    @Override
+    protected boolean exec() {
+      run();
+      return false;
     }
   }
 }
