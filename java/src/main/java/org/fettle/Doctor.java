@@ -94,6 +94,9 @@ public final class Doctor {
   private static String javacpp() {
     String built = BuildInfo.javacppVersion();
     String found = NativeLibrary.javacppRuntimeVersion();
+    if (found == null) {
+      return "built with " + built + "; none is on the class path";
+    }
     return built.equals(found)
         ? built
         : "WARNING: built with " + built + ", but " + found + " is on the class path";

@@ -162,6 +162,10 @@ public final class NativeLibrary {
   }
 
   private static String advice(String path) {
+    if (NativeLibrary.class.getResource("/org/bytedeco/javacpp/Loader.class") == null
+        && !NativeLibrary.class.getModule().isNamed()) {
+      return "the jar of JavaCPP is not on the class path";
+    }
     if (!NativeAccess.isEnabled(NativeLibrary.class) || !NativeAccess.isEnabled(Loader.class)) {
       return "native access is not enabled; start Java with "
           + NativeAccess.flag(NativeLibrary.class);
