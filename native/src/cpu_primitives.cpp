@@ -8,6 +8,7 @@
 #include "primitives/elements.h"
 #include "primitives/pixels.h"
 #include "primitives/rows.h"
+#include "primitives/steps.h"
 
 namespace {
 

@@ -18,8 +18,8 @@ extern "C" {
 #endif
 
 enum {
-  FETTLE_MAX_ARRAYS = 4,       /* arrays of one item: inputs, then outputs, then the saved copy */
-  FETTLE_MAX_FACTORS = 4,      /* doubles that a primitive is told */
+  FETTLE_MAX_ARRAYS = 8,       /* arrays of one item: inputs, then outputs, then the saved copy */
+  FETTLE_MAX_FACTORS = 6,      /* doubles that a primitive is told */
   FETTLE_PIXEL_RUN = 512       /* pixels of a unit */
 };
 

@@ -8,6 +8,7 @@
 //   expNegative   float, <= 0          1.1 ulp                sigmoid
 //   arctangent    float, all           1.8 ulp                Weight Compander
 //   logarithm     float, all           0.8 ulp                log-StableMax
+//   powerBelowOne float, >= 0          5 ulp                  AdaHessian
 //
 // tests/ measures these errors against a reference of higher precision.
 #pragma once
@@ -167,6 +168,32 @@ FETTLE_FN F logarithm(F x) {
   const F y = fma(k, F(355.0f / 512.0f), f - (half - correction));
   const F infinity = F(__builtin_inff());
   return select(x > F(0.0f), select(x == infinity, x, y), select(x == F(0.0f), -infinity, F(__builtin_nanf(""))));
+}
+
+// x^k per element for k in [0, 1] and x = 0 or a square root (2^-75 and above); 0^0 is 1; infinity and NaN stay (k = 0: 1).
+template <class F>
+FETTLE_FN F powerBelowOne(F x, F k) {
+  F e;
+  const F m = splitExponent(x, e);
+  // k * e = n + f exactly but for `low`; what is left, (f + low) ln 2 + k ln m, is below 0.7 in magnitude.
+  const F shift = F(12582912.0f);
+  const F product = k * e;
+  const F low = fma(k, e, -product);
+  const F n = (product + shift) - shift;
+  const F r = fma((product - n) + low, F(0.6931472f), k * logarithm(m));
+  F sum = F(1.0f / 40320.0f);
+  sum = fma(sum, r, F(1.0f / 5040.0f));
+  sum = fma(sum, r, F(1.0f / 720.0f));
+  sum = fma(sum, r, F(1.0f / 120.0f));
+  sum = fma(sum, r, F(1.0f / 24.0f));
+  sum = fma(sum, r, F(1.0f / 6.0f));
+  sum = fma(sum, r, F(0.5f));
+  sum = fma(sum, r, F(1.0f));
+  sum = fma(sum, r, F(1.0f));
+  const F y = sum * powerOfTwo(n);
+  const F infinity = F(__builtin_inff());
+  const F ordinary = select(x > F(0.0f), select(x == infinity, x, y), x);
+  return select(k == F(0.0f), F(1.0f), ordinary);
 }
 
 }  // namespace FETTLE_TIER

@@ -7,6 +7,7 @@
 #include "primitives/elements.h"
 #include "primitives/pixels.h"
 #include "primitives/rows.h"
+#include "primitives/steps.h"
 
 namespace fettle {
 namespace FETTLE_TIER {

@@ -1,4 +1,4 @@
-// Primitives with a sum per row: norm loss and StableMax. The Java twin is org.fettle.internal.RowPrimitive.
+// Primitives with a sum per row: norm loss, mean magnitude and StableMax. The Java twin is org.fettle.internal.RowPrimitive.
 #pragma once
 
 #include "core/math.h"
@@ -49,6 +49,24 @@ struct NormLossDecay : NormLossGradient {
     const double shrink = 1.0 - 1.0 / (rootOf(square) + f[2]);
     row.c[0] = square == 0.0 ? 1.0f : float(1.0 - f[1] * 2.0 * f[0] * shrink);
     return NormLoss::begin(f, square, at, row);
+  }
+};
+
+// x -> the row's mean magnitude, everywhere; factor the row's length
+struct AbsoluteMean : RowsDefaults {
+  static constexpr int outputs = 1;
+  template <class F>
+  FETTLE_FN void term(F x, F& a, F& b) {
+    a = absolute(x);
+    b = F(1.0f);
+  }
+  FETTLE_FN double begin(const double* f, double sum, float, RowFactors& row) {
+    row.c[0] = float(sum / f[0]);
+    return 0.0;
+  }
+  template <class F>
+  FETTLE_FN void apply(const RowFactors& row, const F*, F* out) {
+    out[0] = F(row.c[0]);
   }
 };
 

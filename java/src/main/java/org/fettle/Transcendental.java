@@ -171,6 +171,37 @@ public final class Transcendental {
   }
 
   /**
+   * x^k for k in [0, 1] and x = 0 or a square root (2^-75 and above); 0^0 is 1; infinity and NaN
+   * stay (k = 0: 1).
+   */
+  public static float powerBelowOne(float x, float k) {
+    if (k == 0f) {
+      return 1f;
+    }
+    if (!(x > 0f) || x == Float.POSITIVE_INFINITY) {
+      return x;
+    }
+    int bits = Float.floatToRawIntBits(x);
+    int exponent = (bits - 0x3F3504F3) >> 23;
+    float m = Float.intBitsToFloat(bits - (exponent << 23));
+    float shift = 12582912.0f;
+    float product = k * (float) exponent;
+    float low = Arithmetic.fma(k, (float) exponent, -product);
+    float n = (product + shift) - shift;
+    float r = Arithmetic.fma((product - n) + low, 0.6931472f, k * logarithm(m));
+    float sum = 1.0f / 40320.0f;
+    sum = Arithmetic.fma(sum, r, 1.0f / 5040.0f);
+    sum = Arithmetic.fma(sum, r, 1.0f / 720.0f);
+    sum = Arithmetic.fma(sum, r, 1.0f / 120.0f);
+    sum = Arithmetic.fma(sum, r, 1.0f / 24.0f);
+    sum = Arithmetic.fma(sum, r, 1.0f / 6.0f);
+    sum = Arithmetic.fma(sum, r, 0.5f);
+    sum = Arithmetic.fma(sum, r, 1.0f);
+    sum = Arithmetic.fma(sum, r, 1.0f);
+    return sum * powerOfTwo(n);
+  }
+
+  /**
    * 2^k for an integral k in [-126, 127]; anything for a NaN, which its user multiplies by another
    * NaN.
    */

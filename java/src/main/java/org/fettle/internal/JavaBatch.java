@@ -13,7 +13,7 @@ final class JavaBatch implements BatchRunner {
   static final int TILE = 512;
 
   private static final long LEAST_PER_PARTICIPANT = 16 * 1024;
-  private static final int FACTORS = 4;
+  private static final int FACTORS = 6;
   private static final int SUMS = 4;
 
   private final List<Batch.Item> items;
@@ -63,8 +63,8 @@ final class JavaBatch implements BatchRunner {
     final TileCodec codec = new TileCodec();
     final float[] c = new float[FACTORS];
     final float[] row = new float[FACTORS];
-    final float[][] in = new float[2][TILE];
-    final float[][] out = new float[1][TILE];
+    final float[][] in = new float[4][TILE];
+    final float[][] out = new float[3][TILE];
     final float[][] a = new float[SUMS][TILE];
     final float[][] b = new float[SUMS][TILE];
     final double[][] lanes = new double[SUMS][PlanSpec.LANES];

@@ -219,7 +219,7 @@ public enum Primitive {
   /** As STABLEMAX_LOSS, with its gradient times factor. */
   STABLEMAX_LOSS_GRADIENT(RowPrimitive.STABLEMAX_LOSS_GRADIENT, 1, 1),
   /** g * min(1, limit / largest channel). */
-  CLIP_PIXEL_HARD(Kind.PIXELS, null, 1, 1, 0) {
+  CLIP_PIXEL_HARD(Kind.PIXELS, null, null, 1, 1, 0) {
     @Override
     float pixelFactor(float limit, float largest) {
       float quotient = limit / largest;
@@ -227,12 +227,76 @@ public enum Primitive {
     }
   },
   /** g * limit / (largest channel + limit). */
-  CLIP_PIXEL_SOFT(Kind.PIXELS, null, 1, 1, 0) {
+  CLIP_PIXEL_SOFT(Kind.PIXELS, null, null, 1, 1, 0) {
     @Override
     float pixelFactor(float limit, float largest) {
       return limit / (largest + limit);
     }
-  };
+  },
+  /** x, y: the inner product. */
+  DOT(StepPrimitive.DOT, 2, 0, 1),
+  /** p, q, g: the inner product of p - q and g, and both squares. */
+  DIFFERENCE_SUMS(StepPrimitive.DIFFERENCE_SUMS, 3, 0, 3),
+  /** x, y to a * x + b * y; factors a, b. */
+  LINEAR(StepPrimitive.LINEAR, 2, 1, 0),
+  /** p, x to p + a * x; factor a. */
+  ADD_SCALED(StepPrimitive.ADD_SCALED, 2, 1, 0),
+  /** p, x, y, z to p + a * x + b * y + c * z; factors a, b, c. */
+  ADD_THREE(StepPrimitive.ADD_THREE, 4, 1, 0),
+  /** p, g to p - a * sign(g); factor -a. */
+  SIGN_STEP(StepPrimitive.SIGN_STEP, 2, 1, 0),
+  /** p, z to p + a * (z - p); factor a. */
+  MOVE_TOWARDS(StepPrimitive.MOVE_TOWARDS, 2, 1, 0),
+  /** d, g: the square of beta * d + g; factor beta. */
+  POLYAK_SUM(StepPrimitive.POLYAK_SUM, 2, 0, 1),
+  /** p, d, g to p * decay - tau * d, d = beta * d + g; factors beta, -tau, decay. */
+  POLYAK_STEP(StepPrimitive.POLYAK_STEP, 3, 2, 0),
+  /** p, q, g to p - tau * g + beta * (p - q), p; factors beta, -tau. */
+  HEAVY_BALL(StepPrimitive.HEAVY_BALL, 3, 2, 0),
+  /**
+   * g, p, p0, s to beta3 * s + a * g; sums of g * (p0 - p) and |s|; factors beta3, a, coupled
+   * decay.
+   */
+  PRODIGY_SUMS(StepPrimitive.PRODIGY_SUMS, 4, 1, 2),
+  /**
+   * g, p, m, v to beta1 * m + a * g, beta2 * v + b * g * g; factors beta1, a, beta2, b, coupled
+   * decay.
+   */
+  PRODIGY_MOMENTS(StepPrimitive.PRODIGY_MOMENTS, 4, 2, 0),
+  /** p, m, v to p * decay - a * m / (sqrt(v) + eps); factors -a, eps, decay. */
+  ADAM_STEP(StepPrimitive.ADAM_STEP, 3, 1, 0),
+  /**
+   * m, v, g to m, v, a * m / (sqrt(v) + eps); factors beta1, 1 - beta1, beta2, 1 - beta2, a, eps.
+   */
+  ADAM_DIRECTION(StepPrimitive.ADAM_DIRECTION, 3, 3, 0),
+  /**
+   * p, g, lifted g, lifted u to p * decay + u - b * f(g - lifted g), f the sign (kind 1), identity
+   * (2) or nothing (0); factors decay, -b, kind.
+   */
+  SUBSPACE_STEP(StepPrimitive.SUBSPACE_STEP, 4, 1, 0),
+  /**
+   * m, D, g, p to ema(m, g, beta), D + pi * (change of m), p - lr * D; factors beta, 1 - beta, pi,
+   * -lr.
+   */
+  MULTI_MOMENTUM(StepPrimitive.MULTI_MOMENTUM, 4, 3, 0),
+  /**
+   * p, g, z: the square of h = a * g + b * z, times |p| where it is adaptive; factors a, b,
+   * adaptive.
+   */
+  SAMO_SUM(StepPrimitive.SAMO_SUM, 3, 0, 1),
+  /** p, g, z to s * h, or s * p * p * h where it is adaptive; factors a, b, adaptive, s. */
+  SAMO_PERTURBATION(StepPrimitive.SAMO_PERTURBATION, 3, 1, 0),
+  /**
+   * B, g to ema(B, g, mu), and that or its look ahead; the square of the latter; factors mu, 1 -
+   * mu, nesterov.
+   */
+  MUON_MOMENTUM(StepPrimitive.MUON_MOMENTUM, 2, 2, 1),
+  /** x to the row's mean magnitude, everywhere; factor the row's length. */
+  ABSOLUTE_MEAN(RowPrimitive.ABSOLUTE_MEAN, 1, 1),
+  /** x, mask to x where the mask is not 0, else 0. */
+  WHERE_NONZERO(StepPrimitive.WHERE_NONZERO, 2, 1, 0),
+  /** B, g, p to mu * B + g, p - lr * (g + mu * B); factors mu, -lr. */
+  NESTEROV(StepPrimitive.NESTEROV, 3, 2, 0);
 
   /** The shape of the work. */
   enum Kind {
@@ -246,21 +310,27 @@ public enum Primitive {
 
   private final Kind kind;
   private final RowPrimitive rows;
+  private final StepPrimitive step;
   private final int inputs;
   private final int outputs;
   private final int sums;
 
   Primitive(int inputs, int outputs, int sums) {
-    this(Kind.ELEMENTS, null, inputs, outputs, sums);
+    this(Kind.ELEMENTS, null, null, inputs, outputs, sums);
+  }
+
+  Primitive(StepPrimitive step, int inputs, int outputs, int sums) {
+    this(Kind.ELEMENTS, null, step, inputs, outputs, sums);
   }
 
   Primitive(RowPrimitive rows, int inputs, int outputs) {
-    this(Kind.ROWS, rows, inputs, outputs, 1);
+    this(Kind.ROWS, rows, null, inputs, outputs, 1);
   }
 
-  Primitive(Kind kind, RowPrimitive rows, int inputs, int outputs, int sums) {
+  Primitive(Kind kind, RowPrimitive rows, StepPrimitive step, int inputs, int outputs, int sums) {
     this.kind = kind;
     this.rows = rows;
+    this.step = step;
     this.inputs = inputs;
     this.outputs = outputs;
     this.sums = sums;
@@ -304,7 +374,10 @@ public enum Primitive {
 
   /** One tile: the outputs, and the pairs whose products the sums add. */
   void apply(float[] c, int n, float[][] in, float[][] out, float[][] a, float[][] b) {
-    throw new UnsupportedOperationException(name());
+    if (step == null) {
+      throw new UnsupportedOperationException(name());
+    }
+    step.apply(c, n, in, out, a, b);
   }
 
   /** The factor of a pixel whose largest channel is given. */

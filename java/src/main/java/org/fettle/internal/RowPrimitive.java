@@ -56,6 +56,18 @@ enum RowPrimitive {
       NORM_LOSS_GRADIENT.apply(row, n, in, out);
     }
   },
+  ABSOLUTE_MEAN {
+    @Override
+    double begin(double[] f, double sum, float at, float[] row) {
+      row[0] = (float) (sum / f[0]);
+      return 0.0;
+    }
+
+    @Override
+    void apply(float[] row, int n, float[][] in, float[] out) {
+      java.util.Arrays.fill(out, 0, n, row[0]);
+    }
+  },
   STABLEMAX {
     @Override
     double begin(double[] f, double sum, float at, float[] row) {
@@ -118,7 +130,7 @@ enum RowPrimitive {
       return;
     }
     for (int i = 0; i < n; i++) {
-      a[i] = stable(x[i]);
+      a[i] = this == ABSOLUTE_MEAN ? Math.abs(x[i]) : stable(x[i]);
       b[i] = 1f;
     }
   }

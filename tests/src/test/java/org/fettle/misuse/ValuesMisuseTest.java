@@ -154,6 +154,7 @@ class ValuesMisuseTest {
     "Hyper.flag(String)",
     "Hyper.flag(String, boolean)",
     "Hyper.word(String)",
+    "Hyper.numbers(String)",
     "Hyper.unsigned(String)"
   })
   void namedOptions() {
@@ -176,6 +177,7 @@ class ValuesMisuseTest {
     Refusal.ofArgument(() -> hyper.unsigned("none"), "none is null");
     assertEquals(-1, new Hyper(Map.of("seed", "18446744073709551615")).unsigned("seed"));
     Refusal.ofArgument(() -> hyper.word("lr"), "lr is 0.5", "expected a word");
+    Refusal.ofArgument(() -> hyper.numbers("lr"), "lr is 0.5", "expected a list of numbers");
     Refusal.ofArgument(() -> hyper.number("mode", 1), "mode is fast");
     Refusal.ofArgument(() -> hyper.flag("mode", true), "mode is fast");
     assertFalse(hyper.has("none") || hyper.has("eps"));

@@ -65,4 +65,24 @@ class ElementFunctionsTest {
       assertTrue(Math.abs(Transcendental.logarithm(x) - expected) <= ulp, "at " + x);
     }
   }
+
+  @Test
+  void powerBelowOne() {
+    for (float k : new float[] {0.1f, 0.25f, 0.5f, 0.7f, 0.9f, 0.999f}) {
+      double largest = 0;
+      for (int bits = Float.floatToRawIntBits(0x1p-75f); bits < 0x7F800000; bits += STRIDE) {
+        float x = Float.intBitsToFloat(bits);
+        double expected = StrictMath.pow(x, k);
+        double ulp = Math.ulp((float) expected);
+        largest = Math.max(largest, Math.abs(Transcendental.powerBelowOne(x, k) - expected) / ulp);
+      }
+      Machine.say("power " + k, String.format("largest error %.3f ulp", largest));
+      assertTrue(largest <= 3, "error " + largest + " for the power " + k);
+    }
+    assertEquals(1f, Transcendental.powerBelowOne(0f, 0f));
+    assertEquals(0f, Transcendental.powerBelowOne(0f, 0.5f));
+    assertEquals(
+        Float.POSITIVE_INFINITY, Transcendental.powerBelowOne(Float.POSITIVE_INFINITY, 0.5f));
+    assertTrue(Float.isNaN(Transcendental.powerBelowOne(Float.NaN, 0.5f)));
+  }
 }

@@ -1,0 +1,210 @@
+package org.fettle.steps;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.fettle.Backend;
+import org.fettle.DType;
+import org.fettle.Parameter;
+import org.fettle.Range;
+import org.fettle.Tensor;
+
+/**
+ * FRUGAL by coordinates: AdamW on some columns, rows or elements of a matrix, a step without state
+ * on the others.
+ *
+ * <pre>
+ * every updateGap steps: choose anew ;  p = p * (1 - lr * wd) ;  j counts since the choice
+ * chosen: m = ema(m, g, beta1), v = ema(v, g * g, beta2), p = p - lr * a / (1 - beta1^j) * m / (sqrt(v) / sqrt(1 - beta2^j) + eps)
+ * others: p = p - lr * a * b * f(g), f = sign, identity or nothing
+ * </pre>
+ *
+ * <p>Moments exist for the chosen only, in the order of the choice: {@code floor(density * extent)}
+ * of them, which may be none. The choice is the first part of a random permutation, or the
+ * caller's. F32; the same bits on every backend. Source: arXiv:2411.07837; fzmushko/FRUGAL.
+ */
+public final class Frugal extends StepObject {
+  private final FrugalOptions options;
+  private final Choice choice;
+  private final long seed;
+  private final Parameter parameter;
+  private final long rows;
+  private final long columns;
+  private final int extent;
+  private final int selected;
+  private final Tensor first;
+  private final Tensor second;
+  private final Tensor place;
+  private long calls;
+  private long counter;
+  private boolean chosen;
+
+  /** What is chosen. */
+  public enum Choice {
+    /** Whole columns. */
+    COLUMNS,
+    /** Whole rows. */
+    ROWS,
+    /** Single elements. */
+    ELEMENTS
+  }
+
+  /**
+   * A step of one matrix.
+   *
+   * @param choice what is chosen
+   * @param seed of the choices
+   * @param parameter two axes, F32
+   */
+  public Frugal(
+      Backend backend, FrugalOptions options, Choice choice, long seed, Parameter parameter) {
+    super(backend);
+    this.options = Objects.requireNonNull(options, "options");
+    this.choice = Objects.requireNonNull(choice, "choice");
+    this.seed = seed;
+    this.parameter = parameter;
+    check(List.of(parameter)).done();
+    Tensor p = parameter.value();
+    Kernels.f32("tensor 0", p);
+    Kernels.f32("tensor 0.gradient", parameter.gradient());
+    if (p.rank() != 2 || p.elements() > Integer.MAX_VALUE - 8) {
+      throw new IllegalArgumentException("tensor 0 is " + p + ": expected a matrix");
+    }
+    rows = p.shape()[0];
+    columns = p.shape()[1];
+    long all =
+        switch (choice) {
+          case COLUMNS -> columns;
+          case ROWS -> rows;
+          case ELEMENTS -> p.elements();
+        };
+    extent = (int) all;
+    selected = (int) Math.floor(options.density() * extent);
+    long[] shape =
+        switch (choice) {
+          case COLUMNS -> new long[] {rows, selected};
+          case ROWS -> new long[] {selected, columns};
+          case ELEMENTS -> new long[] {selected};
+        };
+    first = allocate(shape);
+    second = allocate(shape);
+    place = allocate(DType.I32, extent);
+  }
+
+  /** Whether the next step makes a choice. */
+  public boolean isChoiceDue() {
+    return calls % options.updateGap() == 0;
+  }
+
+  /** How many are chosen. */
+  public int selected() {
+    return selected;
+  }
+
+  /**
+   * The choice of the next step, in the order in which moments are kept; takes the place of a draw.
+   *
+   * @param numbers of columns, rows or elements, all different
+   * @throws IllegalStateException if none is due
+   */
+  public void choose(int... numbers) {
+    if (numbers.length != selected) {
+      throw new IllegalArgumentException(
+          numbers.length + " numbers: expected " + selected + ", the density's part of " + extent);
+    }
+    int[] places = new int[extent];
+    Arrays.fill(places, -1);
+    for (int i = 0; i < numbers.length; i++) {
+      Range.check("number", numbers[i], numbers[i] >= 0 && numbers[i] < extent, "0 to " + extent);
+      if (places[numbers[i]] >= 0) {
+        throw new IllegalArgumentException("number " + numbers[i] + " is there twice");
+      }
+      places[numbers[i]] = i;
+    }
+    enter();
+    try {
+      if (!isChoiceDue()) {
+        throw new IllegalStateException("no choice is due: expected one every updateGap steps");
+      }
+      put(places);
+    } finally {
+      leave();
+    }
+  }
+
+  private void put(int[] places) {
+    ByteBuffer buffer =
+        ByteBuffer.allocateDirect(places.length * Integer.BYTES).order(ByteOrder.nativeOrder());
+    buffer.asIntBuffer().put(places);
+    engine.write(place, 0, buffer);
+    if (options.resetStatistics()) {
+      counter = 0;
+      zero(first);
+      zero(second);
+    }
+    chosen = true;
+  }
+
+  private void zero(Tensor state) {
+    org.fettle.internal.algebra.Matrix.write(
+        engine, state, new double[Math.toIntExact(state.elements())]);
+  }
+
+  /** One step with the learning rate of the options. */
+  public void step() {
+    step(options.lr());
+  }
+
+  /** One step with another learning rate. */
+  public void step(double lr) {
+    Range.nonNegative("lr", lr);
+    enter();
+    try {
+      if (isChoiceDue() && !chosen) {
+        int[] places = new int[extent];
+        Arrays.fill(places, -1);
+        int[] numbers = new Permutations(seed, calls / options.updateGap()).first(extent, selected);
+        for (int i = 0; i < numbers.length; i++) {
+          places[numbers[i]] = i;
+        }
+        put(places);
+      }
+      chosen = false;
+      calls++;
+      counter++;
+      int selection =
+          switch (choice) {
+            case COLUMNS -> FrugalCall.COLUMNS;
+            case ROWS -> FrugalCall.ROWS;
+            case ELEMENTS -> FrugalCall.ELEMENTS;
+          };
+      FrugalCall.run(
+          engine,
+          options,
+          lr,
+          counter,
+          selection,
+          columns,
+          selected,
+          parameter.value(),
+          parameter.gradient(),
+          first,
+          second,
+          place);
+    } finally {
+      leave();
+    }
+  }
+
+  /** The first moments of what is chosen: a view that lives as long as this. */
+  public Tensor momentum() {
+    return open(first);
+  }
+
+  /** The second moments of what is chosen: a view that lives as long as this. */
+  public Tensor secondMoment() {
+    return open(second);
+  }
+}

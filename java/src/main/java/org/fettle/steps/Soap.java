@@ -1,0 +1,218 @@
+package org.fettle.steps;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.fettle.Arithmetic;
+import org.fettle.Backend;
+import org.fettle.Parameter;
+import org.fettle.Range;
+import org.fettle.Tensor;
+import org.fettle.internal.CallChecks;
+import org.fettle.internal.algebra.Algebra;
+import org.fettle.internal.algebra.Matrix;
+import org.fettle.internal.algebra.Products;
+
+/**
+ * SOAP: Adam in the slowly turning eigenbasis of Shampoo's statistics.
+ *
+ * <pre>
+ * first call: L = (1 - s) g g', R = (1 - s) g' g, Q = eigenvectors, largest first; nothing else
+ * m = ema(m, g, beta1) ;  v = ema(v, (QL' g QR)^2, beta2) ;  u = QL ((QL' m QR) / (sqrt(v) + eps)) QR'
+ * normalize: u = u / (1e-30 + rms(u)) ;  p = p - lr * sqrt(1 - beta2^j) / (1 - beta1^j) * u ;  p = p - lr * wd * p
+ * L = ema(L, g g', s) ;  R likewise ;  every f calls: Q sorted by diag(Q' L Q), v permuted with it, Q = qr(L Q)
+ * </pre>
+ *
+ * <p>m is kept in the original basis, where it need not be turned; v is never turned, only
+ * permuted. A side longer than 10,000, or a tensor of one axis, keeps the identity. Basis and
+ * products are double, m and v float32; within 2e-4. The null space of a first gradient that is not
+ * square is arbitrary, so that two correct implementations may then differ. Source:
+ * arXiv:2409.11321; nikhilvyas/SOAP.
+ */
+public final class Soap extends StepObject {
+  private static final int LONGEST = 10_000;
+
+  private final SoapOptions options;
+  private final Products products;
+  private final List<One> tensors = new ArrayList<>();
+
+  /** One side of a matrix: its statistics and their basis; none where it keeps the identity. */
+  private static final class Side {
+    Matrix statistics;
+    Matrix basis;
+  }
+
+  /** What belongs to one tensor. */
+  private final class One {
+    final Parameter parameter;
+    final MatrixShape shape;
+    final Tensor m;
+    final Tensor v;
+    final Side left;
+    final Side right;
+    long calls;
+
+    One(Parameter parameter, MatrixShape shape) {
+      this.parameter = parameter;
+      this.shape = shape;
+      m = allocate(parameter.value().shape());
+      v = allocate(parameter.value().shape());
+      boolean matrix = parameter.value().rank() >= 2;
+      left = matrix && shape.rows() <= LONGEST ? new Side() : null;
+      right = matrix && shape.columns() <= LONGEST ? new Side() : null;
+    }
+
+    void step(double lr) {
+      Matrix g = Matrix.of(engine, parameter.gradient(), shape.rows(), shape.columns());
+      double take = 1.0 - options.statisticsBeta();
+      if (calls == 0) {
+        begin(left, gram(g, true).scale(take));
+        begin(right, gram(g, false).scale(take));
+        calls++;
+        return;
+      }
+      long j = calls;
+      double beta1 = options.beta1();
+      double beta2 = options.beta2();
+      Matrix first = Matrix.of(engine, m, shape.rows(), shape.columns());
+      first.mix(beta1, 1.0 - beta1, g).writeTo(engine, m);
+      Matrix second = Matrix.of(engine, v, shape.rows(), shape.columns());
+      Matrix turned = turn(g, true);
+      Matrix u = turn(first, true);
+      for (int i = 0; i < u.values().length; i++) {
+        double x = turned.values()[i];
+        second.values()[i] = beta2 * second.values()[i] + (1.0 - beta2) * x * x;
+        u.values()[i] /= Math.sqrt(second.values()[i]) + options.eps();
+      }
+      u = turn(u, false);
+      if (options.normalize() && u.values().length > 0) {
+        u.scale(1.0 / (1e-30 + u.norm() / Math.sqrt(u.values().length)));
+      }
+      double size = lr;
+      if (options.correctBias()) {
+        size *= Math.sqrt(1.0 - Arithmetic.power(beta2, j)) / (1.0 - Arithmetic.power(beta1, j));
+      }
+      Matrix p = Matrix.of(engine, parameter.value(), shape.rows(), shape.columns());
+      p.mix(1, -size, u).scale(1.0 - lr * options.weightDecay());
+      p.writeTo(engine, parameter.value());
+      if (left != null) {
+        left.statistics.mix(1.0 - take, take, gram(g, true));
+      }
+      if (right != null) {
+        right.statistics.mix(1.0 - take, take, gram(g, false));
+      }
+      if (j % options.frequency() == 0) {
+        second = refresh(left, second, true);
+        second = refresh(right, second, false);
+      }
+      second.writeTo(engine, v);
+      calls++;
+    }
+
+    private Matrix gram(Matrix g, boolean ofRows) {
+      if ((ofRows ? left : right) == null) {
+        return Matrix.zeros(0, 0);
+      }
+      return products.multiply(g, !ofRows, g, ofRows);
+    }
+
+    private void begin(Side side, Matrix statistics) {
+      if (side != null) {
+        side.statistics = statistics;
+        side.basis = Algebra.eigen(statistics).vectors();
+      }
+    }
+
+    /** Into the basis, or back. */
+    private Matrix turn(Matrix x, boolean into) {
+      Matrix half = left == null ? x : products.multiply(left.basis, into, x, false);
+      Matrix whole = right == null ? half : products.multiply(half, false, right.basis, !into);
+      return whole == x ? x.copy() : whole;
+    }
+
+    private Matrix refresh(Side side, Matrix second, boolean ofRows) {
+      if (side == null) {
+        return second;
+      }
+      Matrix moved = products.multiply(side.statistics, side.basis);
+      int n = side.basis.rows();
+      double[] estimates = new double[n];
+      for (int i = 0; i < n; i++) {
+        for (int k = 0; k < n; k++) {
+          estimates[i] += side.basis.get(k, i) * moved.get(k, i);
+        }
+      }
+      int[] order = Algebra.descending(estimates);
+      side.basis = Algebra.orthogonal(moved.columnsAt(order));
+      return ofRows ? second.rowsAt(order) : second.columnsAt(order);
+    }
+  }
+
+  /** A step over tensors of one or two axes; moments start at 0. */
+  public Soap(Backend backend, SoapOptions options, List<Parameter> parameters) {
+    super(backend);
+    this.options = Objects.requireNonNull(options, "options");
+    CallChecks checks = check(parameters);
+    List<MatrixShape> shapes = new ArrayList<>();
+    for (int i = 0; i < parameters.size(); i++) {
+      Tensor p = parameters.get(i).value();
+      if (p.rank() == 1) {
+        shapes.add(new MatrixShape(1, Math.toIntExact(p.elements())));
+      } else if (p.rank() == 2) {
+        shapes.add(MatrixShape.of("tensor " + i, p));
+      } else {
+        throw new IllegalArgumentException(
+            "tensor " + i + " is " + p + ": expected one axis or two; view it as a matrix");
+      }
+    }
+    checks.done();
+    products = Products.of(engine);
+    for (int i = 0; i < parameters.size(); i++) {
+      tensors.add(new One(parameters.get(i), shapes.get(i)));
+    }
+  }
+
+  /** One call with the learning rate of the options; the first only looks. */
+  public void step() {
+    step(options.lr());
+  }
+
+  /** One call with another learning rate; the first only looks. */
+  public void step(double lr) {
+    Range.nonNegative("lr", lr);
+    enter();
+    try {
+      for (One tensor : tensors) {
+        tensor.step(lr);
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  /** The statistics L of a matrix's rows: a copy; empty where the side keeps the identity. */
+  public double[] left(int tensor) {
+    return statistics(tensors.get(tensor).left);
+  }
+
+  /** The statistics R of a matrix's columns: a copy; empty where the side keeps the identity. */
+  public double[] right(int tensor) {
+    return statistics(tensors.get(tensor).right);
+  }
+
+  private static double[] statistics(Side side) {
+    return side == null || side.statistics == null
+        ? new double[0]
+        : side.statistics.values().clone();
+  }
+
+  /** The first moment of a tensor in the original basis: a view that lives as long as this. */
+  public Tensor momentum(int tensor) {
+    return open(tensors.get(tensor).m);
+  }
+
+  /** The second moment of a tensor in the basis: a view that lives as long as this. */
+  public Tensor secondMoment(int tensor) {
+    return open(tensors.get(tensor).v);
+  }
+}
