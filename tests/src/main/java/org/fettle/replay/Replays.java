@@ -22,7 +22,9 @@ public final class Replays {
           new AverageReplay(),
           new FormatReplay(),
           new PhiloxReplay(),
-          new SelectionReplay());
+          new SelectionReplay(),
+          new SparseScoreReplay(),
+          new SparseFormatReplay());
 
   private Replays() {}
 
