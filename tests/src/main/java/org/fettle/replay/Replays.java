@@ -31,7 +31,9 @@ public final class Replays {
           new RowStepReplay(),
           new FormatReplay(),
           new PhiloxReplay(),
-          new SelectionReplay());
+          new SelectionReplay(),
+          new SparseScoreReplay(),
+          new SparseFormatReplay());
 
   private Replays() {}
 
