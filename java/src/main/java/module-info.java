@@ -1,9 +1,13 @@
 /** Fused optimizer steps: hand-written C++ and CUDA kernels behind a thin Java API. */
+@SuppressWarnings("requires-automatic")
 module org.fettle {
   requires com.google.gson;
   requires transitive org.bytedeco.javacpp;
+  requires ojalgo;
 
   exports org.fettle;
+  exports org.fettle.averages;
+  exports org.fettle.merge;
   exports org.fettle.rules;
   exports org.fettle.sparsity;
 }

@@ -2,6 +2,8 @@ package org.fettle;
 
 import java.util.List;
 import java.util.Objects;
+import org.fettle.internal.Access;
+import org.fettle.internal.CallChecks;
 import org.fettle.internal.Engine;
 import org.fettle.internal.Engines;
 
@@ -14,6 +16,21 @@ import org.fettle.internal.Engines;
  * #best} throw with the reason.
  */
 public final class Backend {
+  static {
+    Access.set(
+        new Access.Secrets() {
+          @Override
+          public Engine engine(Backend backend) {
+            return backend.engine();
+          }
+
+          @Override
+          public CallChecks checks(Backend backend) {
+            return new BatchChecks(backend);
+          }
+        });
+  }
+
   private final Engine engine;
 
   private Backend(Engine engine) {

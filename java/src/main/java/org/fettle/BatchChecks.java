@@ -4,12 +4,13 @@ import java.util.List;
 import java.util.Objects;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
+import org.fettle.internal.CallChecks;
 
 /**
  * Collects the tensors of a call, and refuses what does not fit before anything is written. Every
  * message names the tensor, the expected and the actual.
  */
-final class BatchChecks {
+final class BatchChecks implements CallChecks {
   private final Backend backend;
   private final Spans spans = new Spans();
 
@@ -30,24 +31,28 @@ final class BatchChecks {
   }
 
   /** A tensor that is read. */
-  BatchChecks reads(String name, Tensor tensor) {
+  @Override
+  public BatchChecks reads(String name, Tensor tensor) {
     return add(name, tensor, false);
   }
 
   /** A tensor that is written, and may be read as well. */
-  BatchChecks writes(String name, Tensor tensor) {
+  @Override
+  public BatchChecks writes(String name, Tensor tensor) {
     return add(name, tensor, true);
   }
 
   /** A tensor of the shape of another that is written. */
-  BatchChecks writesLike(String name, Tensor tensor, Tensor other) {
+  @Override
+  public BatchChecks writesLike(String name, Tensor tensor, Tensor other) {
     Objects.requireNonNull(tensor, name);
     PlanChecks.like(name, tensor, other);
     return add(name, tensor, true);
   }
 
   /** A tensor of the shape of another that is read. */
-  BatchChecks readsLike(String name, Tensor tensor, Tensor other) {
+  @Override
+  public BatchChecks readsLike(String name, Tensor tensor, Tensor other) {
     Objects.requireNonNull(tensor, name);
     PlanChecks.like(name, tensor, other);
     return add(name, tensor, false);
@@ -64,7 +69,8 @@ final class BatchChecks {
   }
 
   /** Refuses memory that is written and stands in two places. */
-  void done() {
+  @Override
+  public void done() {
     spans.check();
   }
 

@@ -20,6 +20,10 @@ public final class Replays {
           new PerturbationReplay(),
           new PrimitiveReplay(),
           new AverageReplay(),
+          new WeightAverageReplay(),
+          new MergeReplay(),
+          new SparseSoupReplay(),
+          new PostHocReplay(),
           new FormatReplay(),
           new PhiloxReplay(),
           new SelectionReplay());
