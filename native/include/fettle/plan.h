@@ -47,8 +47,18 @@ enum fettle_non_finite { FETTLE_PASS = 0, FETTLE_SKIP = 1, FETTLE_RAISE = 2 };
 /* Which norm clips the gradients. */
 enum fettle_clip { FETTLE_CLIP_NONE = 0, FETTLE_CLIP_TENSOR = 1, FETTLE_CLIP_GLOBAL = 2 };
 
-/* How an average's factor grows in its first iterations. */
-enum fettle_warmup { FETTLE_WARMUP_NONE = 0, FETTLE_WARMUP_CONSTANT = 1, FETTLE_WARMUP_LINEAR = 2 };
+/* How an average's factor a grows (average_decay, _warmup_steps and _warmup_ratio are d, W and r; t is the tensor's step,
+ * counted from 1, i = t - 1). Up to i = W, and d later: */
+enum fettle_warmup {
+  FETTLE_WARMUP_NONE = 0,
+  FETTLE_WARMUP_CONSTANT = 1,    /* d r */
+  FETTLE_WARMUP_LINEAR = 2,      /* d (1 - (1 - i / W) (1 - r)) */
+  FETTLE_WARMUP_EXPONENTIAL = 3, /* d r^(1 - i / W) */
+  /* and without end: */
+  FETTLE_WARMUP_HALF_LIFE = 4,   /* min(d, 0.5^(1 / (r t))) */
+  FETTLE_WARMUP_POWER = 5,       /* (1 - 1 / t)^d */
+  FETTLE_WARMUP_UNIFORM = 6      /* c / (c + 1), c = (i - W) / average_interval; moves where that is whole, i >= W */
+};
 
 /* Phases of a step, in order. A phase ends where a reduction must be complete. */
 enum fettle_phase { FETTLE_PHASE_GRADIENT = 0, FETTLE_PHASE_GATHER = 1, FETTLE_PHASE_APPLY = 2 };

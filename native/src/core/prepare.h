@@ -1,6 +1,7 @@
 // The serial part of a step, in double: clip factors, averages' factors, coefficients. The same on CPU and device.
 #pragma once
 
+#include "core/math.h"
 #include "core/rule.h"
 #include "core/tree.h"
 
@@ -36,11 +37,34 @@ FETTLE_FN double clipFactor(double norm, double maxNorm) {
 FETTLE_FN double averageKeep(const fettle_plan& plan, int64_t step) {
   const double iteration = double(step - 1);
   const double decay = plan.average_decay;
-  if (plan.average_warmup == FETTLE_WARMUP_NONE || iteration > plan.average_warmup_steps) return decay;
   const double ratio = plan.average_warmup_ratio;
+  switch (plan.average_warmup) {
+    case FETTLE_WARMUP_HALF_LIFE: {
+      const double ramp = powerOf(0.5, 1.0 / (ratio * double(step)));
+      return ramp < decay ? ramp : decay;
+    }
+    case FETTLE_WARMUP_POWER:
+      return powerOf(1.0 - 1.0 / double(step), decay);
+    case FETTLE_WARMUP_UNIFORM: {
+      const int64_t since = step - 1 - int64_t(plan.average_warmup_steps);
+      const double before = since > 0 ? double(since / plan.average_interval) : 0.0;
+      return before / (before + 1.0);
+    }
+    default:
+      break;
+  }
+  if (plan.average_warmup == FETTLE_WARMUP_NONE || iteration > plan.average_warmup_steps) return decay;
   if (plan.average_warmup == FETTLE_WARMUP_CONSTANT) return decay * ratio;
   const double left = plan.average_warmup_steps > 0.0 ? 1.0 - iteration / plan.average_warmup_steps : 0.0;
+  if (plan.average_warmup == FETTLE_WARMUP_EXPONENTIAL) return decay * powerOf(ratio, left);
   return decay * (1.0 - left * (1.0 - ratio));
+}
+
+// Whether the average moves in a tensor's step, counted from 1.
+FETTLE_FN bool averageMoves(const fettle_plan& plan, int64_t step) {
+  if (plan.average_warmup != FETTLE_WARMUP_UNIFORM) return step % plan.average_interval == 0;
+  const int64_t since = step - 1 - int64_t(plan.average_warmup_steps);
+  return since >= 0 && since % plan.average_interval == 0;
 }
 
 // What the gradient pass needs of a tensor.
@@ -85,7 +109,7 @@ FETTLE_FN void preparePipeline(const fettle_plan& plan, fettle_tensor& tensor) {
   const double keep = averageKeep(plan, step);
   tensor.average_keep = float(keep);
   tensor.average_take = float(1.0 - keep);
-  tensor.average_due = step % plan.average_interval == 0 ? 1.0f : 0.0f;
+  tensor.average_due = averageMoves(plan, step) ? 1.0f : 0.0f;
 }
 
 // What the rule is told of a tensor in the step that is being prepared.

@@ -7,6 +7,8 @@ module org.fettle {
   requires ojalgo;
 
   exports org.fettle;
+  exports org.fettle.averages;
+  exports org.fettle.merge;
   exports org.fettle.rules;
   exports org.fettle.sparsity;
   exports org.fettle.steps;

@@ -1,6 +1,7 @@
 package org.fettle;
 
 import java.util.Objects;
+import org.fettle.averages.PowerProfile;
 
 /**
  * An exponential moving average of the parameters that rides on the step: {@code average <- a *
@@ -9,8 +10,12 @@ import java.util.Objects;
  *
  * <p>Source: Westlake-AI/SEMA, EMAHook. With i the number of the tensor's step counted from 0 and i
  * at most {@code warmupSteps}: {@link Warmup#CONSTANT} gives a = ratio * decay, {@link
- * Warmup#LINEAR} gives a = decay * (1 - (1 - i / warmupSteps) * (1 - ratio)); later, and without
- * warm-up, a = decay.
+ * Warmup#LINEAR} gives a = decay * (1 - (1 - i / warmupSteps) * (1 - ratio)), {@link
+ * Warmup#EXPONENTIAL} gives a = decay * ratio^(1 - i / warmupSteps); later, and without warm-up, a
+ * = decay.
+ *
+ * <p>Other profiles ride as well: {@link #halfLife}, {@link #power} and {@link #uniform}. Theirs
+ * and more can also move outside a step ({@link org.fettle.averages.MovingAverage}).
  *
  * @param decay the factor a, in [0, 1]; default 0.9999
  * @param warmup how a grows
@@ -27,7 +32,17 @@ public record Average(
     /** It is smaller by the ratio. */
     CONSTANT(1),
     /** It grows linearly from the ratio. */
-    LINEAR(2);
+    LINEAR(2),
+    /** It grows exponentially from the ratio. */
+    EXPONENTIAL(3),
+    /**
+     * It is limited to a half-life of the ratio times the steps so far ({@link Average#halfLife}).
+     */
+    HALF_LIFE(4),
+    /** A power-function profile, whose deviation is the ratio ({@link Average#power}). */
+    POWER(5),
+    /** All captures count the same ({@link Average#uniform}). */
+    UNIFORM(6);
 
     private final int code;
 
@@ -49,11 +64,51 @@ public record Average(
         "average warmupRatio", warmupRatio, warmupRatio >= 0 && warmupRatio <= 1, "in [0, 1]");
     Range.check("average warmupSteps", warmupSteps, warmupSteps >= 0, ">= 0");
     Range.check("average interval", interval, interval >= 1, ">= 1");
+    if (warmup == Warmup.POWER) {
+      PowerProfile.check(warmupRatio);
+    }
+  }
+
+  /**
+   * An average with a half-life (NVlabs/edm2): a = 0.5^(1 / h), h = min(steps, rampUp * t) in the
+   * tensor's t-th step.
+   *
+   * @param steps the half-life in steps, finite and &gt; 0
+   * @param rampUp in (0, 1]; published default 0.09
+   */
+  public static Average halfLife(double steps, double rampUp) {
+    Range.positive("half-life", steps);
+    Range.check("rampUp", rampUp, rampUp > 0 && rampUp <= 1, "in (0, 1]");
+    return new Average(Transcendental.power(0.5, 1 / steps), Warmup.HALF_LIFE, 0, rampUp, 1);
+  }
+
+  /**
+   * An average with a power-function profile: a = (1 - 1 / t)^(gamma + 1) in the tensor's t-th
+   * step, so that the first one copies (arXiv:2312.02696; {@link PowerProfile}).
+   *
+   * @param deviation the relative standard deviation, in (0, 0.30028]
+   */
+  public static Average power(double deviation) {
+    return new Average(0, Warmup.POWER, 0, deviation, 1);
+  }
+
+  /**
+   * The mean of what was captured (SWA, arXiv:1803.05407): the first capture copies, the next moves
+   * by 1/2, by 1/3, ...
+   *
+   * @param start steps before the first capture, at least 0
+   * @param interval steps from one capture to the next, at least 1
+   */
+  public static Average uniform(long start, long interval) {
+    return new Average(0, Warmup.UNIFORM, start, 0, interval);
   }
 
   /** Whether the average moves in a tensor's given step, the first being 1. */
   public boolean movesAt(long step) {
     Range.check("step", step, step >= 1, ">= 1");
+    if (warmup == Warmup.UNIFORM) {
+      return step > warmupSteps && (step - 1 - warmupSteps) % interval == 0;
+    }
     return step % interval == 0;
   }
 
@@ -61,6 +116,16 @@ public record Average(
   public double factor(long step) {
     Range.check("step", step, step >= 1, ">= 1");
     double iteration = (double) (step - 1);
+    if (warmup == Warmup.HALF_LIFE) {
+      return Math.min(decay, Transcendental.power(0.5, 1.0 / (warmupRatio * (double) step)));
+    }
+    if (warmup == Warmup.POWER) {
+      return Transcendental.power(1.0 - 1.0 / (double) step, nativeDecay());
+    }
+    if (warmup == Warmup.UNIFORM) {
+      double before = (double) Math.max(0, (step - 1 - warmupSteps) / interval);
+      return before / (before + 1.0);
+    }
     if (warmup == Warmup.NONE || iteration > (double) warmupSteps) {
       return decay;
     }
@@ -68,7 +133,14 @@ public record Average(
       return decay * warmupRatio;
     }
     double left = warmupSteps > 0 ? 1.0 - iteration / (double) warmupSteps : 0.0;
-    return decay * (1.0 - left * (1.0 - warmupRatio));
+    return warmup == Warmup.EXPONENTIAL
+        ? decay * Transcendental.power(warmupRatio, left)
+        : decay * (1.0 - left * (1.0 - warmupRatio));
+  }
+
+  /** What the plan tables have for the decay: of a power-function profile the exponent. */
+  public double nativeDecay() {
+    return warmup == Warmup.POWER ? new PowerProfile(warmupRatio).gamma() + 1.0 : decay;
   }
 
   /** An average with that decay, in every step, without warm-up. */

@@ -49,6 +49,12 @@ public final class KernelCall {
     return this;
   }
 
+  /** The number of that position. */
+  public KernelCall number(int index, double value) {
+    numbers[index] = value;
+    return this;
+  }
+
   /** The numbers from position 0 on. */
   public KernelCall numbers(double... values) {
     System.arraycopy(values, 0, numbers, 0, values.length);

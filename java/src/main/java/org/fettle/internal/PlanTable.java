@@ -97,7 +97,7 @@ final class PlanTable implements AutoCloseable {
   }
 
   private void putAverage(Average average) {
-    table.putDouble(PlanLayout.PLAN_AVERAGE_DECAY, average.decay());
+    table.putDouble(PlanLayout.PLAN_AVERAGE_DECAY, average.nativeDecay());
     table.putLong(PlanLayout.PLAN_AVERAGE_WARMUP, average.warmup().code());
     table.putDouble(PlanLayout.PLAN_AVERAGE_WARMUP_STEPS, (double) average.warmupSteps());
     table.putDouble(PlanLayout.PLAN_AVERAGE_WARMUP_RATIO, average.warmupRatio());

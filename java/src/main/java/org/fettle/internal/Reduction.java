@@ -5,11 +5,11 @@ package org.fettle.internal;
  * core/tree.h}. Lane l of a chunk adds elements l, l + 128, ...; the lanes of a chunk and then the
  * chunks are added by halving trees.
  */
-final class Reduction {
+public final class Reduction {
   private Reduction() {}
 
   /** Adds a[i] * b[i], i &lt; n, to the lanes; element 0 belongs to lane 0. */
-  static void accumulate(double[] lanes, float[] a, float[] b, int n) {
+  public static void accumulate(double[] lanes, float[] a, float[] b, int n) {
     for (int start = 0; start < n; start += PlanSpec.LANES) {
       int width = Math.min(PlanSpec.LANES, n - start);
       for (int l = 0; l < width; l++) {
@@ -20,7 +20,7 @@ final class Reduction {
   }
 
   /** The largest of a[0] to a[n - 1] and what was there before; a NaN comes out. */
-  static double largest(double before, float[] a, int n) {
+  public static double largest(double before, float[] a, int n) {
     double largest = before;
     for (int i = 0; i < n && !Double.isNaN(largest); i++) {
       if (a[i] > largest || Float.isNaN(a[i])) {
@@ -31,7 +31,7 @@ final class Reduction {
   }
 
   /** Partial sums to one: added by a tree, or the largest of them. */
-  static double reduce(boolean maximum, double[] sums, int at, int count) {
+  public static double reduce(boolean maximum, double[] sums, int at, int count) {
     if (!maximum) {
       return tree(sums, at, count);
     }
@@ -45,7 +45,7 @@ final class Reduction {
   }
 
   /** Adds {@code count} sums from {@code at} on by halving, in place. */
-  static double tree(double[] sums, int at, int count) {
+  public static double tree(double[] sums, int at, int count) {
     if (count <= 0) {
       return 0.0;
     }

@@ -10,6 +10,7 @@ import java.io.StringReader;
 import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -136,6 +137,20 @@ public final class Safetensors implements Closeable {
           "bytes " + from + " to " + (from + to.remaining()) + " of " + array);
     }
     readFully(to, dataStart + array.offset() + from);
+  }
+
+  /** Where an array's bytes start in the file. */
+  public long position(Array array) {
+    return dataStart + array.offset();
+  }
+
+  /** Maps bytes of an array into memory, to be read. */
+  public MappedByteBuffer map(Array array, long from, int bytes) throws IOException {
+    if (from < 0 || from + bytes > array.bytes()) {
+      throw new IllegalArgumentException(
+          "bytes " + from + " to " + (from + bytes) + " of " + array);
+    }
+    return channel.map(FileChannel.MapMode.READ_ONLY, position(array) + from, bytes);
   }
 
   /** A message about this file. */

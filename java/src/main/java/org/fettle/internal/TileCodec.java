@@ -3,11 +3,15 @@ package org.fettle.internal;
 import org.fettle.DType;
 
 /** Tiles of a tensor to and from floats; 16-bit formats are rounded to nearest. */
-final class TileCodec {
+public final class TileCodec {
+  /** The most elements of a call. */
+  public static final int TILE = JavaBatch.TILE;
+
   private final float[] floats = new float[JavaBatch.TILE];
   private final short[] codes = new short[JavaBatch.TILE];
 
-  void decode(Windows from, long at, int n, float[] to) {
+  /** Elements of any floating format to floats. */
+  public void decode(Windows from, long at, int n, float[] to) {
     DType dtype = from.dtype();
     if (dtype == DType.F32) {
       from.getFloats(at, to, n);
@@ -19,7 +23,8 @@ final class TileCodec {
     }
   }
 
-  void encode(Windows to, long at, int n, float[] values) {
+  /** Floats to elements of any floating format, to nearest. */
+  public void encode(Windows to, long at, int n, float[] values) {
     DType dtype = to.dtype();
     if (dtype == DType.F32) {
       to.putFloats(at, values, n);
@@ -32,7 +37,7 @@ final class TileCodec {
   }
 
   /** Copies elements of one format bit for bit, NaN's payload included. */
-  void copy(Windows from, Windows to, long at, int n) {
+  public void copy(Windows from, Windows to, long at, int n) {
     if (from.dtype() == DType.F32) {
       from.getFloats(at, floats, n);
       to.putFloats(at, floats, n);

@@ -1,6 +1,5 @@
 package org.fettle.replay;
 
-import java.util.Locale;
 import java.util.Set;
 import org.fettle.Average;
 import org.fettle.DType;
@@ -46,12 +45,14 @@ final class AverageReplay implements MethodReplay {
 
   private static Average average(Hyper hyper) {
     String word = hyper.word("warmup");
-    Average.Warmup warmup;
-    try {
-      warmup = Average.Warmup.valueOf(word.toUpperCase(Locale.ROOT));
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("warmup is " + word + ": not there yet", e);
-    }
+    Average.Warmup warmup =
+        switch (word) {
+          case "none" -> Average.Warmup.NONE;
+          case "constant" -> Average.Warmup.CONSTANT;
+          case "linear" -> Average.Warmup.LINEAR;
+          case "exp" -> Average.Warmup.EXPONENTIAL;
+          default -> throw new IllegalArgumentException("warmup is " + word + ": not known");
+        };
     return new Average(hyper.number("momentum"))
         .withWarmup(warmup, (long) hyper.number("warmup_iters"), hyper.number("warmup_ratio"))
         .withInterval((long) hyper.number("update_interval"));

@@ -1,0 +1,2 @@
+/** Commands that do work with the library. */
+package org.fettle.tools;
