@@ -51,7 +51,7 @@ static void accumulate(Lanes& lanes, const float* a, const float* b, int n) {
 }
 
 // The largest of a[0 .. n) and what was there before; a NaN comes out. Exact, so the order does not matter.
-static double largestTile(double before, const float* a, int n) {
+[[maybe_unused]] static double largestTile(double before, const float* a, int n) {
   if (before != before) return before;
   Vector largest{float(before)};
   int i = 0;
