@@ -103,16 +103,16 @@ struct EcoPlace {
   }
 };
 
-// The scale for a largest magnitude; a NaN or an infinity gives NaN, so that it shows.
-FETTLE_FN float ecoScale(double largest, float code) {
-  const float rounded = float(largest);
-  return isFinite(bitsOf(rounded)) ? rounded / code : floatOf(0x7FC00000u);
+// The scale for a largest magnitude, kept in double: the error is then exact. What float cannot hold gives NaN, so that it
+// shows.
+FETTLE_FN double ecoScale(double largest, float code) {
+  return isFinite(bitsOf(float(largest))) ? largest / double(code) : double(floatOf(0x7FC00000u));
 }
 
 // x / s, and 0 where there is no usable scale.
-FETTLE_FN float ecoQuotient(float x, float scale) { return scale > 0.0f ? x / scale : 0.0f; }
+FETTLE_FN float ecoQuotient(double x, double scale) { return scale > 0.0 ? float(x / scale) : 0.0f; }
 
-// The first weights, to the nearest. arrays: F32 weights, codes, scales.
+// The first weights, to the nearest. arrays: F32 weights, codes, F64 scales.
 struct EcoStart {
   template <class Format>
   FETTLE_FN void encode(const fettle_call& call, int64_t unit) {
@@ -121,9 +121,9 @@ struct EcoStart {
     uint8_t* codes = arrayOf<uint8_t>(call, 1) + place.byte;
     float largest = 0.0f;
     for (int64_t i = 0; i < place.count; i++) largest = larger(largest, absolute(w[i]));
-    const float scale = ecoScale(double(largest), Format::largest);
-    arrayOf<float>(call, 2)[unit] = scale;
-    for (int64_t i = 0; i < place.count; i++) Format::store(codes, i, Format::nearest(ecoQuotient(w[i], scale)));
+    const double scale = ecoScale(double(largest), Format::largest);
+    arrayOf<double>(call, 2)[unit] = scale;
+    for (int64_t i = 0; i < place.count; i++) Format::store(codes, i, Format::nearest(ecoQuotient(double(w[i]), scale)));
   }
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     if (call.integer[1] == 0) {
@@ -134,15 +134,15 @@ struct EcoStart {
   }
 };
 
-// arrays: codes, scales, F32 weights.
+// arrays: codes, F64 scales, F32 weights.
 struct EcoDecode {
   template <class Format>
   FETTLE_FN void decode(const fettle_call& call, int64_t unit) {
     const EcoPlace place = EcoPlace::of(call, unit);
     const uint8_t* codes = arrayOf<const uint8_t>(call, 0) + place.byte;
-    const float scale = arrayOf<const float>(call, 1)[unit];
+    const double scale = arrayOf<const double>(call, 1)[unit];
     float* w = arrayOf<float>(call, 2) + place.first;
-    for (int64_t i = 0; i < place.count; i++) w[i] = Format::decode(Format::load(codes, i)) * scale;
+    for (int64_t i = 0; i < place.count; i++) w[i] = float(double(Format::decode(Format::load(codes, i))) * scale);
   }
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     if (call.integer[1] == 0) {
@@ -153,7 +153,7 @@ struct EcoDecode {
   }
 };
 
-// arrays: codes, scales, gradient, momentum, second moment (none for SGD), error (if it is asked for).
+// arrays: codes, F64 scales, gradient, momentum, second moment (none for SGD), error (if it is asked for).
 // integers 2: 1 for stochastic rounding, 3: seed, 4: step, 5: stream.
 // numbers: b1, 1 - b1, b2, 1 - b2, 1 / (1 - b2^t), eps, what the weight keeps, the learning rate / (1 - b1^t), the injected
 // share of the error (times the denominator).
@@ -181,7 +181,7 @@ struct EcoStep {
   FETTLE_FN void step(const fettle_call& call, int64_t unit) {
     const EcoPlace place = EcoPlace::of(call, unit);
     uint8_t* codes = arrayOf<uint8_t>(call, 0) + place.byte;
-    float* scales = arrayOf<float>(call, 1);
+    double* scales = arrayOf<double>(call, 1);
     const float* gradient = arrayOf<const float>(call, 2) + place.first;
     float* momentum = arrayOf<float>(call, 3) + place.first;
     const bool adaptive = call.array[4] != nullptr, keepsError = call.array[5] != nullptr;
@@ -190,7 +190,7 @@ struct EcoStep {
     const double* n = call.number;
     const Constants c = {float(n[0]), float(n[1]), float(n[2]), float(n[3]), float(n[4]),
                          float(n[5]), n[6],        n[7],        n[8]};
-    const double oldScale = double(scales[unit]);
+    const double oldScale = scales[unit];
     double largest = 0.0;
     for (int64_t i = 0; i < place.count; i++) {
       const double weight = double(Format::decode(Format::load(codes, i))) * oldScale;
@@ -199,7 +199,7 @@ struct EcoStep {
       largest = magnitude > largest || magnitude != magnitude ? magnitude : largest;
       if (largest != largest) break;
     }
-    const float scale = ecoScale(largest, Format::largest);
+    const double scale = ecoScale(largest, Format::largest);
     scales[unit] = scale;
     const bool stochastic = call.integer[2] != 0;
     Words words = {{0, 0, 0, 0}};
@@ -211,9 +211,9 @@ struct EcoStep {
       }
       const double weight = double(Format::decode(Format::load(codes, i))) * oldScale;
       const Updated u = update(c, weight, gradient[i], momentum[i], adaptive ? second[i] : 0.0f, adaptive);
-      const float quotient = ecoQuotient(float(u.weight), scale);
+      const float quotient = ecoQuotient(u.weight, scale);
       const uint32_t code = stochastic ? Format::stochastic(quotient, words.word[element & 3]) : Format::nearest(quotient);
-      const double error = u.weight - double(Format::decode(code)) * double(scale);
+      const double error = u.weight - double(Format::decode(code)) * scale;
       // The byte's second weight is still to be read when the first is written.
       storeKeeping<Format>(codes, i, code);
       momentum[i] = float(double(u.momentum) + c.share * double(u.denominator) * error);

@@ -4,6 +4,7 @@ module org.fettle {
   requires transitive org.bytedeco.javacpp;
 
   exports org.fettle;
+  exports org.fettle.recipes;
   exports org.fettle.rules;
   exports org.fettle.sparsity;
 }

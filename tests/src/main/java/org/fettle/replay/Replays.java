@@ -21,6 +21,9 @@ public final class Replays {
           new PrimitiveReplay(),
           new AverageReplay(),
           new FormatReplay(),
+          new EstimatorReplay(),
+          new CompressionReplay(),
+          new EcoReplay(),
           new PhiloxReplay(),
           new SelectionReplay());
 
