@@ -1,0 +1,74 @@
+// Estimators of quantization-aware training on the CPU.
+#include "cpu/kernel_tier.h"
+#include "cpu/reduce.h"
+#include "core/vector.h"
+#include "kernels/estimators/layers.h"
+#include "kernels/estimators/operations.h"
+#include "kernels/estimators/periodic.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+// Tiles of a chunk in vectors, their terms through a buffer into the lanes.
+template <class Operation>
+struct CpuKernel<RowChunks<Operation>> {
+  static constexpr int tile = 1024;
+  static constexpr int slots = Operation::sums > 0 ? Operation::sums : 1;
+  static constexpr int buffered = Operation::sums > 0 ? tile : 1;
+  static_assert(tile % reductionLanes == 0 && tile % Vector::lanes == 0, "element 0 of a tile belongs to lane 0");
+
+  struct Buffers {
+    alignas(64) float a[slots][buffered];
+    alignas(64) float b[slots][buffered];
+    Lanes lanes[slots];
+  };
+
+  static inline __attribute__((always_inline)) void vectorAt(const fettle_call& call, const float* c, int64_t at,
+                                                             int count, int place, Buffers& buffers) {
+    Vector in[Operation::inputs], out[Operation::outputs > 0 ? Operation::outputs : 1];
+    Terms<Vector> terms;
+    for (int k = 0; k < Operation::inputs; k++) {
+      const float* from = arrayOf<const float>(call, k) + at;
+      in[k] = count == Vector::lanes ? Vector::load(from) : Vector::loadPart(from, count);
+    }
+    Operation::apply(c, in, out, terms);
+    for (int k = 0; k < Operation::outputs; k++) {
+      float* to = arrayOf<float>(call, Operation::inputs + k) + at;
+      if (count == Vector::lanes) {
+        out[k].store(to);
+      } else {
+        out[k].storePart(to, count);
+      }
+    }
+    for (int k = 0; k < Operation::sums; k++) {
+      terms.a[k].store(buffers.a[k] + place);
+      terms.b[k].store(buffers.b[k] + place);
+    }
+  }
+
+  static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
+    Buffers buffers;
+    for (int64_t unit = first; unit < last; unit++) {
+      const ChunkPlace<Operation> place = ChunkPlace<Operation>::of(call, unit);
+      for (int k = 0; k < Operation::sums; k++) buffers.lanes[k].clear();
+      for (int64_t start = 0; start < place.count; start += tile) {
+        const int count = int(smaller(tile, place.count - start));
+        int i = 0;
+        for (; i + Vector::lanes <= count; i += Vector::lanes) {
+          vectorAt(call, place.c, place.first + start + i, Vector::lanes, i, buffers);
+        }
+        if (i < count) vectorAt(call, place.c, place.first + start + i, count - i, i, buffers);
+        for (int k = 0; k < Operation::sums; k++) accumulate(buffers.lanes[k], buffers.a[k], buffers.b[k], count);
+      }
+      for (int k = 0; k < Operation::sums; k++) {
+        arrayOf<double>(call, partialSums)[unit * Operation::sums + k] = treeSum(buffers.lanes[k].sum, reductionLanes);
+      }
+    }
+  }
+};
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle
+
+#define FETTLE_FAMILY "fettle/kernels/estimators.def"
+#include "cpu/kernel_family.h"
