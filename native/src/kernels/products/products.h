@@ -55,13 +55,13 @@ FETTLE_FN void finishProduct(const fettle_call& call, int64_t row, int64_t colum
     for (int i = 0; i < n; i++) out[i] = int32_t(uint32_t(sums[i]) - uint32_t(zero) * uint32_t(columnSums[i]));
     return;
   }
-  const float rowScale = call.array[3] != nullptr ? arrayOf<const float>(call, 3)[row] : 1.0f;
+  const float rowScale = call.array[3] != nullptr ? arrayOf<const float>(call, 3)[row * call.integer[5]] : 1.0f;
   const float* columnScales = arrayOf<const float>(call, 4);
   const float* bias = arrayOf<const float>(call, 5);
   const float multiplier = float(call.number[0]);
   for (int i = 0; i < n; i++) {
     float y = float(int32_t(uint32_t(sums[i]) - uint32_t(zero) * uint32_t(columnSums[i])));
-    if (columnScales != nullptr) y = y * columnScales[column + i];
+    if (columnScales != nullptr) y = y * columnScales[(column + i) * call.integer[6]];
     y = y * rowScale;
     if (bias != nullptr) y = y + bias[column + i];
     if (call.dtype[2] == FETTLE_F32) {
@@ -76,7 +76,7 @@ FETTLE_FN void finishProduct(const fettle_call& call, int64_t row, int64_t colum
 
 // arrays: 0 I8 left operand, rows x depth; 1 panels of the right one; 2 I32, F32 or I8 result, rows x columns; 3 F32 row scales, 4 F32
 // column scales, 5 F32 bias, each or none; 6 I32 sums of the right operand's rows. integers: 0 rows, 1 columns, 2 depth,
-// 3 zero point of the left operand, 4 path. number 0: what an I8 result is multiplied by before it is rounded. A unit is a
+// 3 zero point of the left operand, 4 path, 5 and 6 strides of the row and column scales: 1, or 0 for one in all. number 0: what an I8 result is multiplied by before it is rounded. A unit is a
 // tile of 64 x 128.
 struct IntegerProduct {
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {

@@ -6,13 +6,15 @@ import org.fettle.internal.KernelCall;
 import org.fettle.internal.kernels.MeasureKernels;
 
 /**
- * FP8 delayed scaling: every tensor is cast with a multiplier that follows from the largest magnitudes of earlier steps. History
- * and multipliers are tensors of the caller, on the device, and nothing comes back to the host.
+ * FP8 delayed scaling: every tensor is cast with a multiplier that follows from the largest
+ * magnitudes of earlier steps. History and multipliers are tensors of the caller, on the device,
+ * and nothing comes back to the host.
  *
- * <p>A step: {@link #cast} every tensor (its largest magnitude is merged into row 0 of the history), then {@link #update} once: {@code
- * a} is the largest of the history (or row 0); the history moves up by one, row 0 becomes 0, the former row 0 the last; {@code
- * multiplier = largest code * 2^-margin / a} where a is finite and positive, else as before. NaN is left out of the maxima. Start
- * with multipliers of 1 and a history of zeros. Source: Transformer Engine.
+ * <p>A step: {@link #cast} every tensor (its largest magnitude is merged into row 0 of the
+ * history), then {@link #update} once: {@code a} is the largest of the history (or row 0); the
+ * history moves up by one, row 0 becomes 0, the former row 0 the last; {@code multiplier = largest
+ * code * 2^-margin / a} where a is finite and positive, else as before. NaN is left out of the
+ * maxima. Start with multipliers of 1 and a history of zeros. Source: Transformer Engine.
  */
 public final class DelayedScaling {
   private final Backend backend;
@@ -85,8 +87,8 @@ public final class DelayedScaling {
   }
 
   /**
-   * Casts a tensor with its multiplier, writes the transposed codes and merges the largest magnitude into the history, all in one
-   * crossing of the values. Decode with 1 / multiplier.
+   * Casts a tensor with its multiplier, writes the transposed codes and merges the largest
+   * magnitude into the history, all in one crossing of the values. Decode with 1 / multiplier.
    *
    * @param tensor its number, from 0
    * @param values F32
@@ -113,8 +115,7 @@ public final class DelayedScaling {
       return;
     }
     long tile = MeasureKernels.CAST_TILE;
-    long units =
-        Quantizer.covers(matrix.rows(), tile) * Quantizer.covers(matrix.columns(), tile);
+    long units = Quantizer.covers(matrix.rows(), tile) * Quantizer.covers(matrix.columns(), tile);
     Engine engine = backend.engine();
     Tensor partial = engine.allocate(DType.F32, new long[] {units}, 0);
     try {

@@ -3,10 +3,12 @@ package org.fettle;
 import java.util.Objects;
 
 /**
- * FP8 with a scale per tile: current scaling with {@link ScaleGrid#TENSOR}, block scaling with tiles of 1 x 128 (activations
- * and gradients) and 128 x 128 (weights). {@code multiplier = largest / max(amax, eps)}, 1 where amax is 0, infinite or
- * NaN; the code is {@code saturate(x * multiplier)} and what is stored is {@code 1 / multiplier}. With power-of-two
- * scales an infinite amax stores NaN. Source: Transformer Engine; block scaling is that of DeepSeek-V3, arXiv 2412.19437.
+ * FP8 with a scale per tile: current scaling with {@link ScaleGrid#TENSOR}, block scaling with
+ * tiles of 1 x 128 (activations and gradients) and 128 x 128 (weights). {@code multiplier = largest
+ * / max(amax, eps)}, 1 where amax is 0, infinite or NaN; the code is {@code saturate(x *
+ * multiplier)} and what is stored is {@code 1 / multiplier}. With power-of-two scales an infinite
+ * amax stores NaN. Source: Transformer Engine; block scaling is that of DeepSeek-V3, arXiv
+ * 2412.19437.
  *
  * @param element {@link Minifloat#E4M3} or {@link Minifloat#E5M2}
  * @param grid which elements share a scale

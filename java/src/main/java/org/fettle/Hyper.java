@@ -78,6 +78,16 @@ public final class Hyper {
     throw wrong(name, value, "a word");
   }
 
+  /** A list of numbers that must be there. */
+  public double[] numbers(String name) {
+    Object value = value(name);
+    if (!(value instanceof List<?> list)
+        || !list.stream().allMatch(entry -> entry instanceof Number)) {
+      throw wrong(name, value, "a list of numbers");
+    }
+    return list.stream().mapToDouble(entry -> ((Number) entry).doubleValue()).toArray();
+  }
+
   /** The names that nobody has asked for: options that the reader does not know. */
   public List<String> unread() {
     List<String> names = new ArrayList<>(values.keySet());

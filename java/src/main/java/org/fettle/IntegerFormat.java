@@ -3,38 +3,41 @@ package org.fettle;
 import java.util.Objects;
 
 /**
- * Integers of 1 to 8 bits with a scale per tile. A tile whose largest magnitude is infinite or NaN gets a NaN scale and the
- * codes of 0; a tile of zeros the scale 0.
+ * Integers of 1 to 8 bits with a scale per tile. A tile whose largest magnitude is infinite or NaN
+ * gets a NaN scale and the codes of 0; a tile of zeros the scale 0.
  *
  * @param bits of a code: 2 to 8, 1 to 8 for asymmetric schemes, 8 for those of one author's INT8
  * @param scheme how scale and code follow from the values
  * @param grid which elements share a scale
  */
-public record IntegerFormat(int bits, Scheme scheme, ScaleGrid grid)
-    implements QuantizationFormat {
+public record IntegerFormat(int bits, Scheme scheme, ScaleGrid grid) implements QuantizationFormat {
   /** How scale and code follow from the values; value = scale * (code - zero point). */
   public enum Scheme {
     /**
-     * {@code s = amax / qmax}, {@code q = clamp(round(x * (1 / s)), -qmax, qmax)} with {@code qmax = 2^(bits-1) - 1}. A
-     * scale below 2^-126 gives codes 0.
+     * {@code s = amax / qmax}, {@code q = clamp(round(x * (1 / s)), -qmax, qmax)} with {@code qmax
+     * = 2^(bits-1) - 1}. A scale below 2^-126 gives codes 0.
      */
     SYMMETRIC(0),
     /**
-     * INT8 of pytorch/ao's training: {@code s = amax / 127}, {@code q = clamp(round(x * (1 / max(s, 1e-12))), -128,
-     * 127)}.
+     * INT8 of pytorch/ao's training: {@code s = amax / 127}, {@code q = clamp(round(x * (1 / max(s,
+     * 1e-12))), -128, 127)}.
      */
     TRAINING(1),
     /** INT8 of Jetfire (arXiv 2403.12422): {@code s = amax / 127}, {@code q = round(x / s)}. */
     DIVIDING(2),
     /**
-     * The quantizer of OPTQ: {@code lo = min(0, min x)}, {@code hi = max(0, max x)}, {@code s = (hi - lo) / (2^bits - 1)},
-     * zero point {@code z = round(-lo / s)}, {@code q = clamp(round(x / s) + z, 0, 2^bits - 1)}.
+     * The quantizer of OPTQ: {@code lo = min(0, min x)}, {@code hi = max(0, max x)}, {@code s = (hi
+     * - lo) / (2^bits - 1)}, zero point {@code z = round(-lo / s)}, {@code q = clamp(round(x / s) +
+     * z, 0, 2^bits - 1)}.
      */
     ASYMMETRIC(3),
-    /** Its symmetric mode: {@code z = 2^(bits-1)}, and the range is symmetric where lo is below 0. */
+    /**
+     * Its symmetric mode: {@code z = 2^(bits-1)}, and the range is symmetric where lo is below 0.
+     */
     CENTRED(4),
     /**
-     * INT8 of bitsandbytes: {@code q = round(x * (127 / amax))}; what is stored is amax, and value = code * (amax / 127).
+     * INT8 of bitsandbytes: {@code q = round(x * (127 / amax))}; what is stored is amax, and value
+     * = code * (amax / 127).
      */
     VECTORWISE(5);
 

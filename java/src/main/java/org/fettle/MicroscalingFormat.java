@@ -3,8 +3,9 @@ package org.fettle;
 import java.util.Objects;
 
 /**
- * OCP microscaling (MXFP8, MXFP6, MXFP4): blocks of 32 along the last axis share an E8M0 scale; codes saturate. A block
- * with an infinity or a NaN gets scale 255; its FP8 codes are NaN, its FP6 and FP4 codes 0.
+ * OCP microscaling (MXFP8, MXFP6, MXFP4): blocks of 32 along the last axis share an E8M0 scale;
+ * codes saturate. A block with an infinity or a NaN gets scale 255; its FP8 codes are NaN, its FP6
+ * and FP4 codes 0.
  *
  * @param element the format of the elements
  * @param rule how the scale follows from the block's largest magnitude
@@ -21,7 +22,9 @@ public record MicroscalingFormat(Minifloat element, Rule rule) implements Quanti
     EVEN(1),
     /** {@code ceil(log2 a) - emax}. Source: pytorch/ao. */
     CEIL(2),
-    /** The smallest power of two that is at least a / largest: never saturates. Transformer Engine. */
+    /**
+     * The smallest power of two that is at least a / largest: never saturates. Transformer Engine.
+     */
     RCEIL(3);
 
     private final int code;

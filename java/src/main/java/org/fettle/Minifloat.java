@@ -3,9 +3,9 @@ package org.fettle;
 import org.fettle.internal.MinifloatCodec;
 
 /**
- * Floating formats of at most 8 bits: sign, exponent and mantissa from the high bits down, stored one per byte. NaN
- * keeps its sign and is stored as the canonical code; signed zeros and subnormals are kept. Source:
- * OCP 8-bit floating point 1.0, OCP microscaling 1.0.
+ * Floating formats of at most 8 bits: sign, exponent and mantissa from the high bits down, stored
+ * one per byte. NaN keeps its sign and is stored as the canonical code; signed zeros and subnormals
+ * are kept. Source: OCP 8-bit floating point 1.0, OCP microscaling 1.0.
  */
 public enum Minifloat {
   /** 4 exponent bits, 3 of the mantissa, bias 7: up to 448, NaN 0x7F, no infinity ("FN"). */
@@ -53,7 +53,9 @@ public enum Minifloat {
         : MinifloatCodec.of(code, true).decode(element & 0xFF);
   }
 
-  /** The code of the nearest value, ties to even; what is beyond the largest becomes the largest. */
+  /**
+   * The code of the nearest value, ties to even; what is beyond the largest becomes the largest.
+   */
   public int encode(float value) {
     if (this == E8M0) {
       throw new UnsupportedOperationException("E8M0 holds scales: expected a format of values");

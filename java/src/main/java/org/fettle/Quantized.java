@@ -8,7 +8,8 @@ import java.util.Objects;
  * @param codes one per byte, in the shape of the values
  * @param scales one per tile or block, in row-major order, any shape with as many elements
  * @param zeroPoints I32, as many as scales, for the asymmetric schemes; null otherwise
- * @param transposed codes of the transposed matrix, [columns, rows], written in the same pass; null for none
+ * @param transposed codes of the transposed matrix, [columns, rows], written in the same pass; null
+ *     for none
  * @param globalScale F32, one element, for NVFP4 with a global scale; null otherwise
  */
 public record Quantized(

@@ -10,7 +10,8 @@ import org.fettle.internal.kernels.MeasureKernels;
 import org.fettle.internal.kernels.MinifloatKernels;
 
 /**
- * Encodes and decodes low-bit formats, into memory of the caller. Values are F32. The same bits on every backend.
+ * Encodes and decodes low-bit formats, into memory of the caller. Values are F32. The same bits on
+ * every backend.
  *
  * <pre>
  * Quantizer.on(backend).quantize(IntegerFormat.int8(ScaleGrid.ROW), x, Quantized.of(codes, scales));
@@ -54,8 +55,9 @@ public final class Quantizer {
   }
 
   /**
-   * Rounds stochastically: element e takes the Philox word of (seed, e, step, stream). Integers are rounded away from zero with
-   * the probability of the quotient's fraction, and always divide by the scale.
+   * Rounds stochastically: element e takes the Philox word of (seed, e, step, stream). Integers are
+   * rounded away from zero with the probability of the quotient's fraction, and always divide by
+   * the scale.
    *
    * @param newSeed the key
    * @param newStep the step, 1 for the first; its low 32 bits count
@@ -84,7 +86,9 @@ public final class Quantizer {
       return;
     }
     if (layout.isOnePass()) {
-      run(call(GridKernels.QUANTIZE, format, values, into).units(layout.units(), values.elements()));
+      run(
+          call(GridKernels.QUANTIZE, format, values, into)
+              .units(layout.units(), values.elements()));
       return;
     }
     Engine engine = backend.engine();
@@ -94,7 +98,8 @@ public final class Quantizer {
     try {
       for (KernelCall call :
           new KernelCall[] {
-            call(GridKernels.EXTREMES, format, values, into).units(layout.units(), values.elements()),
+            call(GridKernels.EXTREMES, format, values, into)
+                .units(layout.units(), values.elements()),
             call(GridKernels.SCALES, format, values, into).units(layout.tiles(), layout.allParts()),
             call(GridKernels.ENCODE, format, values, into).units(layout.units(), values.elements())
           }) {
@@ -108,8 +113,8 @@ public final class Quantizer {
   }
 
   /**
-   * Encodes with the scales (and zero points) that are there. What lies beyond the largest code becomes it; NaN becomes the code of
-   * 0, in FP8 NaN.
+   * Encodes with the scales (and zero points) that are there. What lies beyond the largest code
+   * becomes it; NaN becomes the code of 0, in FP8 NaN.
    *
    * @param format an {@link IntegerFormat} or an {@link Fp8Format}
    * @param values F32
@@ -168,8 +173,8 @@ public final class Quantizer {
    * Casts without a scale.
    *
    * @param format any but E8M0
-   * @param saturating whether what is beyond the largest finite value becomes it (the usual); otherwise it becomes NaN in E4M3 and
-   *     infinity in E5M2. FP6 and FP4 always saturate
+   * @param saturating whether what is beyond the largest finite value becomes it (the usual);
+   *     otherwise it becomes NaN in E4M3 and infinity in E5M2. FP6 and FP4 always saturate
    * @param values F32
    * @param codes U8, in the shape of the values
    */
@@ -230,7 +235,7 @@ public final class Quantizer {
     run(
         new KernelCall(FieldKernels.PACK)
             .arrays(codes, packed)
-            .integers(codes.elements(), bits, order.ordinal(), 0, filler)
+            .integers(codes.elements(), bits, order == PackingOrder.HIGH_FIRST ? 1 : 0, 0, filler)
             .units(covers(codes.elements(), CHUNK), codes.elements()));
   }
 
@@ -250,7 +255,7 @@ public final class Quantizer {
     run(
         new KernelCall(FieldKernels.UNPACK)
             .arrays(codes, packed)
-            .integers(codes.elements(), bits, order.ordinal(), codes.dtype() == DType.I8 ? 1 : 0)
+            .integers(codes.elements(), bits, order == PackingOrder.HIGH_FIRST ? 1 : 0, codes.dtype() == DType.I8 ? 1 : 0)
             .units(covers(codes.elements(), CHUNK), codes.elements()));
   }
 
@@ -275,7 +280,8 @@ public final class Quantizer {
   }
 
   /**
-   * Counts values in equal intervals of [low, high], the upper end included; others and NaN are not counted.
+   * Counts values in equal intervals of [low, high], the upper end included; others and NaN are not
+   * counted.
    *
    * @param values F32
    * @param low lower end

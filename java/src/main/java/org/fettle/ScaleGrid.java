@@ -1,8 +1,9 @@
 package org.fettle;
 
 /**
- * Which elements share a scale: tiles of a matrix whose columns are the last axis and whose rows are all others together (a
- * tensor of one axis is one row). Tiles at the lower and right edges may be short.
+ * Which elements share a scale: tiles of a matrix whose columns are the last axis and whose rows
+ * are all others together (a tensor of one axis is one row). Tiles at the lower and right edges may
+ * be short.
  *
  * @param rows of a tile; 0 for all
  * @param columns of a tile; 0 for all

@@ -56,7 +56,7 @@ public final class MinifloatCodec {
   }
 
   /** What a block of NaN holds. */
-  int blockNan() {
+  public int blockNan() {
     return Math.max(0, nanCode);
   }
 
@@ -86,8 +86,7 @@ public final class MinifloatCodec {
       return finish(bits, 1 << 20);
     }
     int exponent = magnitude >= 0x00800000 ? magnitude >>> 23 : 1;
-    int significand =
-        magnitude >= 0x00800000 ? (magnitude & 0x007FFFFF) | 0x00800000 : magnitude;
+    int significand = magnitude >= 0x00800000 ? (magnitude & 0x007FFFFF) | 0x00800000 : magnitude;
     int least = 128 - bias;
     int kept = 23 - mantissaBits;
     int shift = exponent >= least ? kept : kept + (least - exponent);
@@ -137,7 +136,9 @@ public final class MinifloatCodec {
     return Float.intBitsToFloat(code == 0 ? 0x00400000 : code << 23);
   }
 
-  /** The E8M0 code of a block whose largest magnitude has these bits; rules as in the native twin. */
+  /**
+   * The E8M0 code of a block whose largest magnitude has these bits; rules as in the native twin.
+   */
   public int scale(long rule, int largest) {
     if (largest >= 0x7F800000) {
       return 255;

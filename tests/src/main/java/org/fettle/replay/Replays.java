@@ -22,6 +22,8 @@ public final class Replays {
           new AverageReplay(),
           new FormatReplay(),
           new PhiloxReplay(),
+          new QuantizerReplay(),
+          new ProductReplay(),
           new SelectionReplay());
 
   private Replays() {}

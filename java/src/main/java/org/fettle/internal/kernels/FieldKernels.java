@@ -74,7 +74,7 @@ public final class FieldKernels {
         int field;
         if (bits == 6) {
           int low = i * 6 / 8;
-          int word = packed[low] & 0xFF | (low + 1 < bytes ? (packed[low + 1] & 0xFF) << 8 : 0);
+          int word = (packed[low] & 0xFF) | (low + 1 < bytes ? (packed[low + 1] & 0xFF) << 8 : 0);
           field = word >> (i * 6 & 7);
         } else {
           field = (packed[i * bits / 8] & 0xFF) >> shiftOf(bits, highFirst, i);

@@ -77,8 +77,7 @@ public final class GridKernels {
       int smallest = codec.twoSided ? Integer.MAX_VALUE : 0;
       for (long j = 0; j < grid.partsDown; j++) {
         for (long k = 0; k < grid.partsAcross; k++) {
-          long at =
-              (down * grid.partsDown + j) * grid.parts + across * grid.partsAcross + k;
+          long at = (down * grid.partsDown + j) * grid.parts + across * grid.partsAcross + k;
           largest = Math.max(largest, keyOf(run.floatAt(call.array(6), at)));
           if (codec.twoSided) {
             smallest = Math.min(smallest, keyOf(run.floatAt(call.array(7), at)));
@@ -184,8 +183,7 @@ public final class GridKernels {
     }
   }
 
-  private static void transpose(
-      Windows to, long rows, long row, long column, ByteRun run, int n) {
+  private static void transpose(Windows to, long rows, long row, long column, ByteRun run, int n) {
     for (int i = 0; i < n; i++) {
       run.putByte(to, (column + i) * rows + row, run.bytes[i]);
     }

@@ -17,7 +17,7 @@ final class ProductEnd {
     long at = row * call.integer(1) + column;
     int zero = (int) call.integer(3);
     DType dtype = call.array(2).dtype();
-    float rowScale = call.array(3) == null ? 1f : run.floatAt(call.array(3), row);
+    float rowScale = call.array(3) == null ? 1f : run.floatAt(call.array(3), row * call.integer(5));
     for (int i = 0; i < n; i++) {
       int sum = sums[i] - (zero == 0 ? 0 : zero * run.intAt(call.array(6), column + i));
       if (dtype == DType.I32) {
@@ -26,7 +26,7 @@ final class ProductEnd {
       }
       float y = sum;
       if (call.array(4) != null) {
-        y = y * run.floatAt(call.array(4), column + i);
+        y = y * run.floatAt(call.array(4), (column + i) * call.integer(6));
       }
       y = y * rowScale;
       if (call.array(5) != null) {

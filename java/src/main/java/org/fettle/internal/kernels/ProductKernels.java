@@ -160,8 +160,7 @@ public final class ProductKernels {
             run.floatAt(call.array(1), blockRow * blocks + block)
                 * run.floatAt(call.array(3), blockColumn * blocks + block);
         for (int c = 0; c < columnCount; c++) {
-          call.array(2)
-              .getBytes((blockColumn * SIDE + c) * depth + block * SIDE, right[c], n);
+          call.array(2).getBytes((blockColumn * SIDE + c) * depth + block * SIDE, right[c], n);
         }
         for (int r = 0; r < rowCount; r++) {
           call.array(0).getBytes((blockRow * SIDE + r) * depth + block * SIDE, left, n);
