@@ -1,7 +1,20 @@
 // What the library says about itself and about the CPU.
 #include <fettle/fettle.h>
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "build_id.h"
+
+namespace {
+
+// Asks the kernel for the tiles of AMX, for the whole process; harmless to repeat.
+bool tilesPermitted() {
+  constexpr long requestPermission = 0x1023, tileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+}
+
+}  // namespace
 
 int32_t fettle_abi_version(void) { return FETTLE_ABI_VERSION; }
 
@@ -16,7 +29,7 @@ int64_t fettle_cpu_tiers(void) {
   if (__builtin_cpu_supports("x86-64-v4") != 0) tiers |= FETTLE_CPU_V4;
   if (__builtin_cpu_supports("avxvnni") != 0) tiers |= FETTLE_CPU_AVX_VNNI;
   if (__builtin_cpu_supports("avx512vnni") != 0) tiers |= FETTLE_CPU_AVX512_VNNI;
-  if (__builtin_cpu_supports("amx-int8") != 0) tiers |= FETTLE_CPU_AMX_INT8;
+  if (__builtin_cpu_supports("amx-int8") != 0 && tilesPermitted()) tiers |= FETTLE_CPU_AMX_INT8;
   return tiers;
 }
 

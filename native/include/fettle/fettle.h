@@ -37,7 +37,7 @@ enum fettle_cpu_tier {
   FETTLE_CPU_V4 = 4,           /* x86-64-v4: AVX-512 F, BW, CD, DQ, VL */
   FETTLE_CPU_AVX_VNNI = 8,     /* integer dot products on 32-byte vectors */
   FETTLE_CPU_AVX512_VNNI = 16, /* integer dot products on 64-byte vectors */
-  FETTLE_CPU_AMX_INT8 = 32     /* integer tiles; the process still has to ask the kernel for them */
+  FETTLE_CPU_AMX_INT8 = 32     /* integer tiles, where the kernel permits them to this process */
 };
 
 /* The version of this interface that the library was compiled with: FETTLE_ABI_VERSION. */
@@ -46,7 +46,9 @@ FETTLE_API int32_t fettle_abi_version(void);
 /* The hash of the sources that the library was compiled from, as 16 hexadecimal digits. */
 FETTLE_API const char* fettle_build_id(void);
 
-/* What this CPU and operating system support: bits of enum fettle_cpu_tier. */
+/* What this CPU and operating system support: bits of enum fettle_cpu_tier. Where the CPU has AMX, the call asks the kernel to
+ * permit its tiles to the process.
+ */
 FETTLE_API int64_t fettle_cpu_tiers(void);
 
 /* One line of English for a status.

@@ -4,9 +4,13 @@ import java.util.Arrays;
 import java.util.Set;
 import org.fettle.DType;
 import org.fettle.Hyper;
+import org.fettle.IntegerFormat;
 import org.fettle.Parameter;
 import org.fettle.Plan;
+import org.fettle.Quantized;
+import org.fettle.Quantizer;
 import org.fettle.Rounding;
+import org.fettle.ScaleGrid;
 import org.fettle.Tensor;
 import org.fettle.rules.Sgd;
 
@@ -27,8 +31,7 @@ final class FormatReplay implements MethodReplay {
       outputs.addCodes("fp16", copied(golden, bench, DType.F16));
     } else {
       outputs.addCodes("bf16", rounded(golden, bench));
-      golden.hyper().number("int_scale");
-      outputs.absent("int8", "there is no int8 format yet");
+      outputs.add("int8", int8(golden, bench));
     }
   }
 
@@ -43,6 +46,21 @@ final class FormatReplay implements MethodReplay {
       plan.step();
     }
     return bench.codes(copy);
+  }
+
+  /** Codes with a given scale. */
+  private static double[] int8(GoldenCase golden, Workbench bench) {
+    Hyper hyper = golden.hyper();
+    Values x = golden.array("x");
+    Tensor codes = bench.tensor(DType.I8, x.shape());
+    float scale = (float) hyper.number("int_scale");
+    Quantizer.on(bench.backend())
+        .stochastic(hyper.unsigned("seed"), hyper.unsigned("step"), (int) hyper.unsigned("stream"))
+        .encode(
+            IntegerFormat.int8(ScaleGrid.TENSOR),
+            bench.tensor(x.floats(), x.shape()),
+            Quantized.of(codes, bench.tensor(new float[] {scale}, 1)));
+    return LowBits.read(bench, codes);
   }
 
   /** A bf16 parameter that a step moves from -0 to x. */

@@ -41,6 +41,9 @@ public final class Replays {
           new SelectionReplay(),
           new SparseScoreReplay(),
           new SparseFormatReplay());
+          new QuantizerReplay(),
+          new ProductReplay(),
+          new SelectionReplay());
 
   private Replays() {}
 

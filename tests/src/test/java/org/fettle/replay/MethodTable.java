@@ -105,7 +105,7 @@ final class MethodTable {
               "`Rounding.STOCHASTIC`",
               "0",
               "pytorch/ao (bf16)",
-              "the same bits on every backend; int8 is not there yet"),
+              "the same bits on every backend; int8 by `Quantizer.encode`"),
           List.of(
               "philox",
               "Philox4x32-10, keyed by seed, step, purpose and element",
