@@ -35,6 +35,16 @@ enum fettle_dtype {
   FETTLE_I32 = 6,
   FETTLE_I64 = 7,
   FETTLE_F64 = 8,
+  /* Block-wise formats of operands: codes with one f32 scale per block (native/src/core/blocks.h). POSITIVE: of values >= 0. */
+  FETTLE_LINEAR8 = 64,
+  FETTLE_LINEAR8_POSITIVE = 65,
+  FETTLE_DYNAMIC8 = 66,
+  FETTLE_DYNAMIC8_POSITIVE = 67,
+  FETTLE_TORCHAO8 = 68,
+  FETTLE_TORCHAO8_POSITIVE = 69,
+  FETTLE_TORCHAO4 = 70,
+  FETTLE_TORCHAO4_POSITIVE = 71,
+  FETTLE_BLOCK_E4M3 = 72,
   FETTLE_NONE = 255
 };
 
@@ -66,10 +76,10 @@ enum fettle_phase { FETTLE_PHASE_GRADIENT = 0, FETTLE_PHASE_GATHER = 1, FETTLE_P
 /* One array of a tensor: where it is and how its elements are stored. data is NULL where there is none. */
 typedef struct fettle_operand {
   void* data;
-  void* scales;       /* block-wise formats only */
+  void* scales;       /* block-wise formats only: one f32 per block; every row starts its blocks and bytes anew */
   int64_t dtype;      /* enum fettle_dtype */
   int64_t rounding;   /* enum fettle_rounding */
-  int64_t block_size; /* block-wise formats only */
+  int64_t block_size; /* block-wise formats only: divides FETTLE_CHUNK */
 } fettle_operand;
 
 /* One parameter with everything that a step on it touches. */

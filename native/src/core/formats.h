@@ -43,6 +43,9 @@ struct Bf16 {
   }
 };
 
+// The nearest bf16 value.
+FETTLE_FN float toBf16(float x) { return Bf16::decode(Bf16::nearest(x)); }
+
 struct F16 {
   FETTLE_FN float decode(uint16_t code) {
     const uint32_t sign = uint32_t(code & 0x8000u) << 16;

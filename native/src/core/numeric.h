@@ -42,6 +42,28 @@ FETTLE_FN float splitExponent(float x, float& exponent) {
   return mantissa;
 }
 
+// The nearest integer below, above, and nearest of all with ties to even.
+FETTLE_FN float floorOf(float x) { return ::floorf(x); }
+FETTLE_FN float ceilingOf(float x) { return ::ceilf(x); }
+FETTLE_FN float nearestOf(float x) { return ::rintf(x); }
+
+// The exponent e of a positive normal x in [2^e, 2^(e+1)); -127 for what is smaller.
+FETTLE_FN float exponentOf(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return float(int32_t(bits >> 23) - 127);
+}
+
+// Whether the sign bit is set.
+FETTLE_FN bool isNegative(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return (bits >> 31) != 0;
+}
+
+// One of eight numbers; index is integral, 0 to 7.
+FETTLE_FN float lookUp(const float* table, float index) { return table[int32_t(index)]; }
+
 FETTLE_FN float select(bool condition, float yes, float no) { return condition ? yes : no; }
 
 // The larger of the two; a NaN in x or y comes out.

@@ -60,6 +60,16 @@ FETTLE_FN Vector splitExponent(Vector x, Vector& exponent) {
 FETTLE_FN Vector select(Mask condition, Vector yes, Vector no) {
   return _mm512_mask_blend_ps(condition.bits, no.v, yes.v);
 }
+FETTLE_FN Vector floorOf(Vector x) { return _mm512_roundscale_ps(x.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+FETTLE_FN Vector ceilingOf(Vector x) { return _mm512_roundscale_ps(x.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
+FETTLE_FN Vector nearestOf(Vector x) { return _mm512_roundscale_ps(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+FETTLE_FN Vector exponentOf(Vector x) {
+  return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_srli_epi32(_mm512_castps_si512(x.v), 23), _mm512_set1_epi32(127)));
+}
+FETTLE_FN Mask isNegative(Vector x) { return {_mm512_movepi32_mask(_mm512_castps_si512(x.v))}; }
+FETTLE_FN Vector lookUp(const float* table, Vector index) {
+  return _mm512_permutexvar_ps(_mm512_cvtps_epi32(index.v), _mm512_broadcast_f32x8(_mm256_loadu_ps(table)));
+}
 
 #elif defined(__AVX2__)
 
@@ -108,6 +118,16 @@ FETTLE_FN Vector splitExponent(Vector x, Vector& exponent) {
 }
 FETTLE_FN Vector select(Mask condition, Vector yes, Vector no) {
   return _mm256_blendv_ps(no.v, yes.v, condition.bits);
+}
+FETTLE_FN Vector floorOf(Vector x) { return _mm256_floor_ps(x.v); }
+FETTLE_FN Vector ceilingOf(Vector x) { return _mm256_ceil_ps(x.v); }
+FETTLE_FN Vector nearestOf(Vector x) { return _mm256_round_ps(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+FETTLE_FN Vector exponentOf(Vector x) {
+  return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_srli_epi32(_mm256_castps_si256(x.v), 23), _mm256_set1_epi32(127)));
+}
+FETTLE_FN Mask isNegative(Vector x) { return {x.v}; }
+FETTLE_FN Vector lookUp(const float* table, Vector index) {
+  return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), _mm256_cvtps_epi32(index.v));
 }
 
 #else

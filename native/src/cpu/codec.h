@@ -94,6 +94,9 @@ FETTLE_FN Codes nearestF16(Vector x) {
 
 #endif
 
+// The nearest bf16 value.
+FETTLE_FN Vector toBf16(Vector x) { return decodeBf16(nearestBf16(x)); }
+
 // An array of an elementwise format, from a tile's first element on. data is null where there is none.
 struct Array {
   char* data;

@@ -2,11 +2,12 @@
 //
 //   decode -> prologue -> rule -> epilogue -> encode
 //
-// A vector goes the whole way in registers. What needs more than a vector to be encoded (random words, so far) passes
-// through tiles of padded scratch. Chunks are independent of each other, so any thread may take any of them.
+// A vector goes the whole way in registers. What needs more than a vector to be encoded (random words, the scale of a block)
+// passes through tiles of padded scratch. Chunks are independent of each other, so any thread may take any of them.
 #include "cpu/tier.h"
 
 #include "core/prepare.h"
+#include "cpu/block_codec.h"
 #include "cpu/codec.h"
 #include "cpu/pieces.h"
 #include "cpu/reduce.h"
@@ -95,40 +96,69 @@ void updateWhole(const RuleEntry& rule, const fettle_tensor& tensor, const float
 }
 
 bool isDrawn(const fettle_operand& operand) {
-  return operand.data != nullptr && operand.dtype != FETTLE_F32 && operand.rounding == FETTLE_STOCHASTIC;
+  return operand.data != nullptr && (operand.dtype == FETTLE_BF16 || operand.dtype == FETTLE_F16) &&
+         operand.rounding == FETTLE_STOCHASTIC;
 }
 
-bool anyDrawn(const RuleEntry& rule, const fettle_tensor& tensor) {
-  bool any = isDrawn(tensor.parameter) || isDrawn(tensor.copy) || isDrawn(tensor.average);
-  for (int k = 0; k < rule.states; k++) any = any || isDrawn(tensor.state[k]);
-  return any;
-}
+bool isStaged(const fettle_operand& operand) { return isDrawn(operand) || isBlocked(operand); }
 
-// The pipeline over a tile of which some arrays are rounded with random words.
-void updateDrawn(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor& tensor, const float* coefficients,
-                 int64_t first, int n) {
-  constexpr int arrays = FETTLE_MAX_STATES + 3;
-  float values[arrays][tileStride];
-  Tile tile = tileAt(rule, tensor, first, n);
-  const fettle_operand* operand[arrays] = {&tensor.parameter, &tensor.average, &tensor.copy};
-  Array* array[arrays] = {&tile.p, &tile.average, &tile.copy};
-  int purpose[arrays] = {roundParameter, roundAverage, roundCopy};
-  for (int k = 0; k < FETTLE_MAX_STATES; k++) {
-    operand[3 + k] = &tensor.state[k];
-    array[3 + k] = &tile.state[k];
-    purpose[3 + k] = roundState + k;
+// What an update writes, and what its random words are for.
+constexpr int writtenArrays = FETTLE_MAX_STATES + 3;
+struct Written {
+  const fettle_operand* operand[writtenArrays];
+  int purpose[writtenArrays];
+  int count;
+};
+
+Written writtenBy(const RuleEntry& rule, const fettle_tensor& tensor) {
+  Written written = {{&tensor.parameter, &tensor.average, &tensor.copy}, {roundParameter, roundAverage, roundCopy}, 3};
+  for (int k = 0; k < rule.states; k++) {
+    written.operand[written.count] = &tensor.state[k];
+    written.purpose[written.count++] = roundState + k;
   }
-  bool drawn[arrays];
-  for (int k = 0; k < arrays; k++) {
-    drawn[k] = array[k]->data != nullptr && isDrawn(*operand[k]);
-    if (!drawn[k]) continue;
-    decodeTile(*array[k], n, values[k]);
+  return written;
+}
+
+// Elements of a tile of which some arrays need scratch: whole blocks, or 0 where none does.
+int stagedElements(const Written& written) {
+  int64_t elements = 0;
+  for (int k = 0; k < written.count; k++) {
+    if (!isStaged(*written.operand[k])) continue;
+    const int64_t block = isBlocked(*written.operand[k]) ? written.operand[k]->block_size : 0;
+    elements = block > elements ? block : elements;
+    elements = elements > tileElements ? elements : tileElements;
+  }
+  return int(elements);
+}
+
+// The pipeline over a tile of which some arrays are rounded with random words or encoded by blocks.
+// `first` is the start of a block.
+void updateStaged(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor& tensor, const Written& written,
+                  const float* coefficients, int64_t first, int n) {
+  alignas(64) float values[writtenArrays][FETTLE_CHUNK + 48];
+  Tile tile = tileAt(rule, tensor, first, n);
+  Array* array[writtenArrays] = {&tile.p, &tile.average, &tile.copy};
+  for (int k = 3; k < written.count; k++) array[k] = &tile.state[k - 3];
+  bool staged[writtenArrays];
+  for (int k = 0; k < written.count; k++) {
+    staged[k] = array[k]->data != nullptr && isStaged(*written.operand[k]);
+    if (!staged[k]) continue;
+    if (isBlocked(*written.operand[k])) {
+      decodeBlocks(tensor, *written.operand[k], first, n, values[k]);
+    } else {
+      decodeTile(*array[k], n, values[k]);
+    }
     *array[k] = {reinterpret_cast<char*>(values[k]), FETTLE_F32};
   }
   updateWhole(rule, tensor, coefficients, tile);
-  for (int k = 0; k < arrays; k++) {
-    if (!drawn[k]) continue;
-    encodeStochastic(values[k], operand[k]->dtype, first, n, operand[k]->data, noiseOf(plan, tensor, purpose[k]));
+  for (int k = 0; k < written.count; k++) {
+    if (!staged[k]) continue;
+    const fettle_operand& operand = *written.operand[k];
+    if (isBlocked(operand)) {
+      encodeBlocks(tensor, operand, first, n, values[k]);
+    } else {
+      encodeStochastic(values[k], operand.dtype, first, n, operand.data, noiseOf(plan, tensor, written.purpose[k]));
+    }
   }
 }
 
@@ -136,12 +166,14 @@ void updateDrawn(const fettle_plan& plan, const RuleEntry& rule, const fettle_te
 void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, const float* coefficients, int64_t first,
                int64_t last) {
   const RuleEntry& rule = ruleOf(plan, tensor);
-  if (!anyDrawn(rule, tensor)) {
+  const Written written = writtenBy(rule, tensor);
+  const int elements = stagedElements(written);
+  if (elements == 0) {
     updateWhole(rule, tensor, coefficients, tileAt(rule, tensor, first, last - first));
     return;
   }
-  for (int64_t at = first; at < last; at += tileElements) {
-    updateDrawn(plan, rule, tensor, coefficients, at, int(least(tileElements, last - at)));
+  for (int64_t at = first; at < last; at += elements) {
+    updateStaged(plan, rule, tensor, written, coefficients, at, int(least(elements, last - at)));
   }
 }
 
@@ -172,6 +204,7 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
   if (gather >= rule.gathers) return;
   const Prologue prologue = prologueOf(tensor);
   alignas(64) float products[2 * FETTLE_MAX_SUMS][tileStride];
+  alignas(64) float decoded[FETTLE_MAX_STATES + 1][tileStride];
   float* a[FETTLE_MAX_SUMS];
   float* b[FETTLE_MAX_SUMS];
   Lanes lanes[FETTLE_MAX_SUMS];
@@ -184,7 +217,14 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
   const ChunkSpan span = spanOf(tensor, chunk);
   for (int64_t at = span.first; at < span.last; at += tileElements) {
     const int n = int(least(tileElements, span.last - at));
-    const Tile tile = tileAt(rule, tensor, at, n);
+    Tile tile = tileAt(rule, tensor, at, n);
+    const auto stage = [&](const fettle_operand& operand, Array& array, float* to) {
+      if (!isBlocked(operand)) return;
+      decodeBlocks(tensor, operand, at, n, to);
+      array = {reinterpret_cast<char*>(to), FETTLE_F32};
+    };
+    stage(tensor.parameter, tile.p, decoded[FETTLE_MAX_STATES]);
+    for (int k = 0; k < rule.states; k++) stage(tensor.state[k], tile.state[k], decoded[k]);
     rule.gather(gather, tensor.coefficients, prologue, tile, a, b);
     for (int k = 0; k < rule.sums; k++) {
       if (rule.maximum) {

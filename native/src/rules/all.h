@@ -15,6 +15,7 @@
 #include "rules/diffgrad.h"
 #include "rules/grams.h"
 #include "rules/gravity.h"
+#include "rules/kahan_adamw.h"
 #include "rules/lamb.h"
 #include "rules/lars.h"
 #include "rules/lawn.h"

@@ -22,6 +22,13 @@ public final class Arithmetic {
     return (float) Math.sqrt(x);
   }
 
+  /** The nearest bf16 value. */
+  public static float toBf16(float x) {
+    int bits = Float.floatToRawIntBits(x);
+    int rounded = bits + 0x7FFF + ((bits >>> 16) & 1);
+    return Float.intBitsToFloat(Float.isNaN(x) ? 0x7FC00000 : rounded & 0xFFFF0000);
+  }
+
   /** The larger of the two; a NaN in x or y comes out. */
   public static float larger(float x, float y) {
     return x > y ? x : (Float.isNaN(y) ? y : (Float.isNaN(x) ? x : y));

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.fettle.internal.PlanSpec;
 import org.fettle.internal.Runner;
 
@@ -210,7 +211,7 @@ public final class Plan implements AutoCloseable {
 
   /**
    * A state of a tensor, by one of the names of {@link Rule#states}: a view that lives as long as
-   * the plan.
+   * the plan. Of a block-wise format it has the codes, as U8; see {@link #scales}.
    */
   public Tensor state(int tensor, String name) {
     int index = rule(tensor).states().indexOf(name);
@@ -220,6 +221,24 @@ public final class Plan implements AutoCloseable {
     }
     checkOpen();
     return entry(tensor).states().get(index);
+  }
+
+  /**
+   * The scales of a block-wise state, one F32 per block: a view that lives as long as the plan.
+   *
+   * @throws IllegalArgumentException if the tensor has no such state, or it is not stored by blocks
+   */
+  public Tensor scales(int tensor, String name) {
+    Tensor state = state(tensor, name);
+    PlanSpec.Entry entry = entry(tensor);
+    return entry
+        .blocks()
+        .get(entry.states().indexOf(state))
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "state " + name + " of tensor " + tensor + " is " + state + ": no blocks"))
+        .scales();
   }
 
   /** The step counter t of a tensor: how many steps it has taken. */
@@ -358,7 +377,7 @@ public final class Plan implements AutoCloseable {
   /** Bytes of all states. */
   public long stateBytes() {
     return spec.tensors().stream()
-        .flatMap(entry -> entry.states().stream())
+        .flatMap(entry -> Stream.concat(entry.states().stream(), entry.scales().stream()))
         .mapToLong(Tensor::bytes)
         .sum();
   }
@@ -386,6 +405,7 @@ public final class Plan implements AutoCloseable {
       runner.close();
       for (PlanSpec.Entry entry : spec.tensors()) {
         entry.states().forEach(backend.engine()::release);
+        entry.scales().forEach(backend.engine()::release);
         if (entry.rowState() != null) {
           entry.rowState().close();
         }

@@ -3,7 +3,9 @@ package org.fettle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Executor;
+import org.fettle.internal.Blocks;
 import org.fettle.internal.Engine;
 import org.fettle.internal.PlanSpec;
 import org.fettle.internal.RowDoubles;
@@ -17,6 +19,7 @@ public final class PlanBuilder {
   private NonFinite nonFinite = NonFinite.PASS;
   private Average average = new Average(0.9999);
   private DType stateDType = DType.F32;
+  private StateFormat stateFormat;
   private Rounding parameterRounding = Rounding.NEAREST;
   private Rounding copyRounding = Rounding.NEAREST;
   private Rounding stateRounding = Rounding.NEAREST;
@@ -64,6 +67,15 @@ public final class PlanBuilder {
   public PlanBuilder states(DType dtype, Rounding rounding) {
     stateDType = Objects.requireNonNull(dtype, "dtype");
     stateRounding = Objects.requireNonNull(rounding, "rounding");
+    stateFormat = null;
+    return this;
+  }
+
+  /** How the states are stored: by blocks, in a low-bit format, where the tensor is large enough. */
+  public PlanBuilder states(StateFormat format) {
+    stateFormat = Objects.requireNonNull(format, "format");
+    stateDType = DType.F32;
+    stateRounding = Rounding.NEAREST;
     return this;
   }
 
@@ -121,6 +133,7 @@ public final class PlanBuilder {
   public Plan build() {
     Backend chosen = backend == null ? PlanChecks.backendFor(groups) : backend;
     PlanChecks.all(rules, groups, stateDType, chosen);
+    PlanChecks.format(stateFormat, chosen);
     Engine engine = chosen.engine();
     List<Tensor> allocated = new ArrayList<>();
     List<RowDoubles> rowStates = new ArrayList<>();
@@ -136,8 +149,25 @@ public final class PlanBuilder {
             rowState = RowDoubles.filled(rows, rule.initialRowState());
             rowStates.add(rowState);
           }
-          List<Tensor> states = states(engine, rule, parameter, entries.size(), allocated);
-          entries.add(new PlanSpec.Entry(group, parameter, states, rows, rowState));
+          List<Tensor> states = new ArrayList<>();
+          List<Optional<Blocks>> blocks = new ArrayList<>();
+          for (int k = 0; k < rule.states().size(); k++) {
+            StateStart start = new StateStart(engine, rule, k, seed, entries.size());
+            if (stateFormat != null && stateFormat.fits(parameter.value().elements())) {
+              Blocks stored = scales(engine, rule, k, parameter, rows, allocated);
+              states.add(codes(engine, stored, k, parameter, rows, allocated));
+              blocks.add(Optional.of(stored));
+              start.fill(states.get(k), stored, rows, parameter.value().elements());
+            } else {
+              states.add(engine.allocate(stateDType, parameter.value().shape(), k));
+              allocated.add(states.get(k));
+              blocks.add(Optional.empty());
+              start.fill(states.get(k));
+            }
+          }
+          entries.add(
+              new PlanSpec.Entry(
+                  group, parameter, List.copyOf(states), List.copyOf(blocks), rows, rowState));
         }
       }
       PlanSpec spec =
@@ -167,20 +197,29 @@ public final class PlanBuilder {
     return rule.rowwise() && value.rank() > 0 ? value.shape()[0] : 1;
   }
 
-  private List<Tensor> states(
-      Engine engine, Rule rule, Parameter parameter, int number, List<Tensor> allocated) {
-    List<Tensor> states = new ArrayList<>();
-    for (int k = 0; k < rule.states().size(); k++) {
-      Tensor state = engine.allocate(stateDType, parameter.value().shape(), k);
-      allocated.add(state);
-      states.add(state);
-      if (rule.initialDeviation(k) != 0) {
-        StateCopies.fillNormal(
-            engine, state, rule.initialState(k), rule.initialDeviation(k), seed, number, k);
-      } else if (rule.initialState(k) != 0f) {
-        StateCopies.fill(engine, state, rule.initialState(k));
-      }
-    }
-    return List.copyOf(states);
+  private Blocks scales(
+      Engine engine, Rule rule, int state, Parameter parameter, long rows, List<Tensor> allocated) {
+    int size = stateFormat.blockSize();
+    long count = Blocks.count(size, rows, rowLength(parameter, rows));
+    Tensor scales = engine.allocate(DType.F32, new long[] {count}, state + 4);
+    allocated.add(scales);
+    return new Blocks(stateFormat.of(rule, state), size, scales);
+  }
+
+  private static Tensor codes(
+      Engine engine,
+      Blocks blocks,
+      int state,
+      Parameter parameter,
+      long rows,
+      List<Tensor> allocated) {
+    long bytes = Blocks.bytes(blocks.format(), rows, rowLength(parameter, rows));
+    Tensor codes = engine.allocate(DType.U8, new long[] {bytes}, state);
+    allocated.add(codes);
+    return codes;
+  }
+
+  private static long rowLength(Parameter parameter, long rows) {
+    return rows == 0 ? 0 : parameter.value().elements() / rows;
   }
 }

@@ -24,6 +24,14 @@ public interface Rule {
   /** The names of the states, each a tensor of the parameter's shape. */
   List<String> states();
 
+  /**
+   * Whether a state never holds a negative value, as second moments: low-bit formats then need no
+   * sign.
+   */
+  default boolean isNonNegative(int index) {
+    return false;
+  }
+
   /** The value that a state starts with. */
   default float initialState(int index) {
     return 0f;

@@ -25,6 +25,9 @@ final class Spans {
       for (Tensor state : entry.states()) {
         written.add(name + ".state", state, true);
       }
+      for (Tensor scales : entry.scales()) {
+        written.add(name + ".state", scales, true);
+      }
     }
     written.sort();
     return written;

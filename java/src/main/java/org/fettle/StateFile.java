@@ -22,9 +22,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
+import org.fettle.internal.Blocks;
 import org.fettle.internal.Engine;
 import org.fettle.internal.PlanSpec;
 import org.fettle.internal.Runner;
@@ -60,7 +63,7 @@ final class StateFile {
     this.runner = runner;
     long largest =
         plan.tensors().stream()
-            .flatMap(entry -> entry.states().stream())
+            .flatMap(entry -> Stream.concat(entry.states().stream(), entry.scales().stream()))
             .mapToLong(Tensor::bytes)
             .max()
             .orElse(0);
@@ -86,8 +89,12 @@ final class StateFile {
         channel.position(start);
         int next = 0;
         for (PlanSpec.Entry entry : plan.tensors()) {
-          for (Tensor state : entry.states()) {
-            checksums.put(arrays.get(next++).name(), copyOut(state, channel));
+          for (int k = 0; k < entry.states().size(); k++) {
+            checksums.put(arrays.get(next++).name(), copyOut(entry.states().get(k), channel));
+            if (entry.blocks().get(k).isPresent()) {
+              Tensor scales = entry.blocks().get(k).get().scales();
+              checksums.put(arrays.get(next++).name(), copyOut(scales, channel));
+            }
           }
         }
         ByteBuffer header = header(arrays, checksums);
@@ -131,14 +138,23 @@ final class StateFile {
             "two tensors are called " + label(i) + ": expected names of their own in a state file");
       }
       for (int k = 0; k < entry.states().size(); k++) {
-        Tensor state = entry.states().get(k);
-        arrays.add(
-            new Array(
-                arrayName(i, k), state.dtype().fileName(), shape(state), offset, state.bytes()));
-        offset = Math.addExact(offset, state.bytes());
+        offset = add(arrays, arrayName(i, k), entry.states().get(k), offset);
+        if (entry.blocks().get(k).isPresent()) {
+          offset = add(arrays, scalesName(i, k), entry.blocks().get(k).get().scales(), offset);
+        }
       }
     }
     return arrays;
+  }
+
+  private static long add(List<Array> arrays, String name, Tensor tensor, long offset) {
+    arrays.add(
+        new Array(name, tensor.dtype().fileName(), shape(tensor), offset, tensor.bytes()));
+    return Math.addExact(offset, tensor.bytes());
+  }
+
+  private String scalesName(int tensor, int state) {
+    return arrayName(tensor, state) + ".scales";
   }
 
   private String label(int tensor) {
@@ -203,6 +219,14 @@ final class StateFile {
       state.addProperty("dtype", entry.states().get(k).dtype().toString());
       state.addProperty("array", arrayName(tensor, k));
       state.addProperty("crc32c", hex(checksums.getOrDefault(arrayName(tensor, k), 0L)));
+      if (entry.blocks().get(k).isPresent()) {
+        Blocks blocks = entry.blocks().get(k).get();
+        state.addProperty("format", blocks.format().toString());
+        state.addProperty("block_size", blocks.size());
+        state.addProperty("scales", scalesName(tensor, k));
+        state.addProperty(
+            "scales_crc32c", hex(checksums.getOrDefault(scalesName(tensor, k), 0L)));
+      }
       states.add(state);
     }
     object.add("states", states);
@@ -347,6 +371,26 @@ final class StateFile {
         expect("array " + array.name() + " with dtype", array.dtype(), own.dtype().fileName());
         expect("array " + array.name() + " with shape", array.shape(), shape(own));
         wanted.add(array.name());
+        checkBlocks(stateName, tensor, k, state, wanted);
+      }
+    }
+
+    private void checkBlocks(
+        String stateName, int tensor, int k, JsonObject state, Set<String> wanted) {
+      Optional<Blocks> blocks = plan.tensors().get(tensor).blocks().get(k);
+      String own = blocks.map(found -> found.format() + "/" + found.size()).orElse("elements");
+      String stored =
+          state.has("format")
+              ? state.get("format").getAsString() + "/" + state.get("block_size").getAsInt()
+              : "elements";
+      expect(stateName + " stored by", stored, own);
+      if (blocks.isPresent()) {
+        String name = scalesName(tensor, k);
+        expect(stateName + " with scales in array", state.get("scales").getAsString(), name);
+        Array array = source.array(name);
+        expect("array " + name + " with dtype", array.dtype(), DType.F32.fileName());
+        expect("array " + name + " with shape", array.shape(), shape(blocks.get().scales()));
+        wanted.add(name);
       }
     }
 
@@ -354,18 +398,23 @@ final class StateFile {
       for (JsonElement tensor : description.getAsJsonArray("tensors")) {
         for (JsonElement element : tensor.getAsJsonObject().getAsJsonArray("states")) {
           JsonObject state = element.getAsJsonObject();
-          Array array = source.array(state.get("array").getAsString());
-          CRC32C checksum = new CRC32C();
-          for (long at = 0; at < array.bytes(); at += buffer.capacity()) {
-            readPart(array, at);
-            checksum.update(buffer);
+          checkChecksum(state.get("array").getAsString(), state.get("crc32c").getAsString());
+          if (state.has("scales")) {
+            checkChecksum(
+                state.get("scales").getAsString(), state.get("scales_crc32c").getAsString());
           }
-          expect(
-              "array " + array.name() + " with checksum",
-              hex(checksum.getValue()),
-              state.get("crc32c").getAsString());
         }
       }
+    }
+
+    private void checkChecksum(String name, String expected) throws IOException {
+      Array array = source.array(name);
+      CRC32C checksum = new CRC32C();
+      for (long at = 0; at < array.bytes(); at += buffer.capacity()) {
+        readPart(array, at);
+        checksum.update(buffer);
+      }
+      expect("array " + name + " with checksum", hex(checksum.getValue()), expected);
     }
 
     private void readPart(Array array, long at) throws IOException {
@@ -379,10 +428,10 @@ final class StateFile {
       for (int i = 0; i < steps.length; i++) {
         List<Tensor> states = plan.tensors().get(i).states();
         for (int k = 0; k < states.size(); k++) {
-          Array array = source.array(arrayName(i, k));
-          for (long at = 0; at < array.bytes(); at += buffer.capacity()) {
-            readPart(array, at);
-            engine.write(states.get(k), at, buffer);
+          restore(arrayName(i, k), states.get(k));
+          Optional<Blocks> blocks = plan.tensors().get(i).blocks().get(k);
+          if (blocks.isPresent()) {
+            restore(scalesName(i, k), blocks.get().scales());
           }
         }
         for (int row = 0; rows[i] != null && row < rows[i].length; row++) {
@@ -392,6 +441,14 @@ final class StateFile {
         for (int k = 0; k < scalars[i].length; k++) {
           runner.scalar(i, k, scalars[i][k]);
         }
+      }
+    }
+
+    private void restore(String name, Tensor to) throws IOException {
+      Array array = source.array(name);
+      for (long at = 0; at < array.bytes(); at += buffer.capacity()) {
+        readPart(array, at);
+        engine.write(to, at, buffer);
       }
     }
 

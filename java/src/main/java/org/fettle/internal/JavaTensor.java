@@ -22,6 +22,8 @@ final class JavaTensor implements Rule.StepContext {
   final Windows copy;
   final Windows average;
   final Windows[] states;
+  final BlockWindows[] blocks;
+  final int tile;
   final float[] coefficients = new float[24];
   final double[] ruleSums = new double[4];
   final double[] scalars;
@@ -61,6 +63,16 @@ final class JavaTensor implements Rule.StepContext {
     copy = windows(entry.parameter().copy());
     average = windows(entry.parameter().average());
     states = entry.states().stream().map(Windows::new).toArray(Windows[]::new);
+    blocks = new BlockWindows[states.length];
+    int largest = JavaTile.SIZE;
+    for (int k = 0; k < blocks.length; k++) {
+      if (entry.blocks().get(k).isPresent()) {
+        Blocks stored = entry.blocks().get(k).get();
+        blocks[k] = new BlockWindows(entry.states().get(k), stored, entry.rowLength());
+        largest = Math.max(largest, stored.size());
+      }
+    }
+    tile = largest;
     gradient = windows(entry.parameter().gradient());
     scalars = new double[rule.scalars().size()];
     for (int i = 0; i < scalars.length; i++) {

@@ -12,7 +12,8 @@ import org.fettle.Rounding;
  * over buffers.
  */
 final class JavaTile {
-  private static final int SIZE = 512;
+  /** Elements of a tile, but for one that must hold a larger block. */
+  static final int SIZE = 512;
 
   // Purposes of the random streams of one tensor.
   private static final int ROUND_PARAMETER = 0;
@@ -20,23 +21,26 @@ final class JavaTile {
   private static final int ROUND_AVERAGE = 2;
   private static final int ROUND_STATE = 4;
 
-  private final float[] p = new float[SIZE];
-  private final float[] g = new float[SIZE];
-  private final float[][] state = new float[4][SIZE];
-  private final float[] average = new float[SIZE];
+  private int size = SIZE;
+  private float[] p = new float[SIZE];
+  private float[] g = new float[SIZE];
+  private float[][] state = new float[4][SIZE];
+  private float[] average = new float[SIZE];
   private final float[][] a = new float[4][SIZE];
   private final float[][] b = new float[4][SIZE];
   private final double[][] lanes = new double[4][PlanSpec.LANES];
-  private final short[] codes = new short[SIZE];
-  private final int[] words = new int[SIZE + 8];
+  private short[] codes = new short[SIZE];
+  private int[] words = new int[SIZE + 8];
+  private final BlockWindows.Scratch blocks = new BlockWindows.Scratch();
   private final float[] coefficients = new float[24];
   private final float[] rowCoefficients = new float[JavaTensor.ROW_COEFFICIENTS];
   private final double[] largest = new double[4];
 
   /** The whole pipeline over elements first to last - 1. */
   void apply(JavaTensor tensor, float[] coefficients, long first, long last) {
-    for (long at = first; at < last; at += SIZE) {
-      int n = (int) Math.min(SIZE, last - at);
+    grow(tensor.tile);
+    for (long at = first; at < last; at += tensor.tile) {
+      int n = (int) Math.min(tensor.tile, last - at);
       open(tensor, at, n);
       prologue(tensor, tensor.clipFactor, n);
       tensor.rule.update(coefficients, n, p, g, state);
@@ -56,6 +60,10 @@ final class JavaTile {
       }
       encode(tensor, tensor.parameter, tensor.plan.parameterRounding(), ROUND_PARAMETER, at, n, p);
       for (int k = 0; k < tensor.states.length; k++) {
+        if (tensor.blocks[k] != null) {
+          tensor.blocks[k].encode(at, n, state[k], blocks);
+          continue;
+        }
         encode(
             tensor,
             tensor.states[k],
@@ -65,6 +73,18 @@ final class JavaTile {
             n,
             state[k]);
       }
+    }
+  }
+
+  private void grow(int elements) {
+    if (elements > size) {
+      size = elements;
+      p = new float[size];
+      g = new float[size];
+      state = new float[4][size];
+      average = new float[size];
+      codes = new short[size];
+      words = new int[size + 8];
     }
   }
 
@@ -132,7 +152,11 @@ final class JavaTile {
     decode(tensor.parameter, at, n, p);
     decode(tensor.gradient, at, n, g);
     for (int k = 0; k < tensor.states.length; k++) {
-      decode(tensor.states[k], at, n, state[k]);
+      if (tensor.blocks[k] != null) {
+        tensor.blocks[k].decode(at, n, state[k], blocks);
+      } else {
+        decode(tensor.states[k], at, n, state[k]);
+      }
     }
   }
 

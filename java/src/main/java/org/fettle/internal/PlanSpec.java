@@ -1,6 +1,7 @@
 package org.fettle.internal;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import org.fettle.Average;
 import org.fettle.GradientClip;
@@ -55,9 +56,24 @@ public record PlanSpec(
   /** Random streams per tensor. */
   public static final int STREAMS = 16;
 
-  /** A parameter with its states. */
+  /**
+   * A parameter with its states.
+   *
+   * @param states in their stored form: the parameter's shape, or the bytes of block-wise codes
+   * @param blocks of each state, where it is block-wise
+   */
   public record Entry(
-      int group, Parameter parameter, List<Tensor> states, long rows, RowDoubles rowState) {
+      int group,
+      Parameter parameter,
+      List<Tensor> states,
+      List<Optional<Blocks>> blocks,
+      long rows,
+      RowDoubles rowState) {
+    /** The scales of block-wise states. */
+    public List<Tensor> scales() {
+      return blocks.stream().flatMap(Optional::stream).map(Blocks::scales).toList();
+    }
+
     /** Elements of the parameter. */
     public long elements() {
       return parameter.value().elements();

@@ -126,6 +126,7 @@ final class PlanTable implements AutoCloseable {
       for (int k = 0; k < entry.states().size(); k++) {
         int state = at + PlanLayout.TENSOR_STATE + k * PlanLayout.OPERAND_BYTES;
         putOperand(state, entry.states().get(k), plan.stateRounding());
+        entry.blocks().get(k).ifPresent(blocks -> putBlocks(state, blocks));
       }
       table.putLong(
           at + PlanLayout.TENSOR_MASK, parameter.mask() == null ? 0 : parameter.mask().address());
@@ -156,6 +157,12 @@ final class PlanTable implements AutoCloseable {
     table.putLong(
         at + PlanLayout.OPERAND_DTYPE, tensor == null ? DTYPE_NONE : tensor.dtype().code());
     table.putLong(at + PlanLayout.OPERAND_ROUNDING, rounding.code());
+  }
+
+  private void putBlocks(int at, Blocks blocks) {
+    table.putLong(at + PlanLayout.OPERAND_DTYPE, blocks.format().code());
+    table.putLong(at + PlanLayout.OPERAND_SCALES, blocks.scales().address());
+    table.putLong(at + PlanLayout.OPERAND_BLOCK_SIZE, blocks.size());
   }
 
   private int tensorAt(int tensor) {

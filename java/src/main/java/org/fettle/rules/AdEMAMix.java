@@ -148,6 +148,11 @@ public record AdEMAMix(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 2;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {
       lr, beta1, beta2, beta3, alpha, eps, weightDecay, (double) alphaWarmup, (double) beta3Warmup

@@ -247,6 +247,11 @@ public record AdaBelief(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index >= 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {
       lr,

@@ -94,6 +94,11 @@ public record AdaGrad(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 0;
+  }
+
+  @Override
   public float initialState(int index) {
     return (float) initialAccumulatorValue;
   }

@@ -100,6 +100,11 @@ public record AdamEpsHat(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, beta1, beta2, eps, weightDecay};
   }

@@ -132,6 +132,11 @@ public record AdamP(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, beta1, beta2, eps, weightDecay, delta, wdRatio, nesterov ? 1 : 0};
   }

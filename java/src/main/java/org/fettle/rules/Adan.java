@@ -129,6 +129,11 @@ public record Adan(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 2;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, beta1, beta2, beta3, eps, weightDecay, maxGradNorm, noProx ? 1 : 0};
   }

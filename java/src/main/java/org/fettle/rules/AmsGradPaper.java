@@ -92,6 +92,11 @@ public record AmsGradPaper(double lr, double beta1, double beta2, double eps, do
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index >= 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, beta1, beta2, eps, weightDecay};
   }

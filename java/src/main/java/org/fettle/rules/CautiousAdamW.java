@@ -106,6 +106,11 @@ public record CautiousAdamW(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, beta1, beta2, eps, weightDecay, correctBias ? 1 : 0};
   }

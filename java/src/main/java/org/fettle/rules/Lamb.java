@@ -131,6 +131,11 @@ public record Lamb(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public List<String> scalars() {
     return List.of("trust_ratio");
   }

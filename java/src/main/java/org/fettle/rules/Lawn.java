@@ -119,6 +119,11 @@ public record Lawn(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {
       lr, beta1, beta2, eps, (double) freeSteps, (double) warmupSteps, projectUpdate ? 1 : 0

@@ -276,6 +276,11 @@ public record Mars(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {
       lr,

@@ -120,6 +120,11 @@ public record NAdam(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, beta1, beta2, eps, weightDecay, momentumDecay};
   }

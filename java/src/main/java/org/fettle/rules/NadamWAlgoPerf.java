@@ -96,6 +96,11 @@ public record NadamWAlgoPerf(double lr, double beta1, double beta2, double eps, 
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, beta1, beta2, eps, weightDecay};
   }

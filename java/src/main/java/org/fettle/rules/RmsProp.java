@@ -118,6 +118,11 @@ public record RmsProp(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 0;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, alpha, eps, weightDecay, momentum};
   }

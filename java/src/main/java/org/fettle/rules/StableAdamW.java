@@ -109,6 +109,11 @@ public record StableAdamW(
   }
 
   @Override
+  public boolean isNonNegative(int index) {
+    return index == 1;
+  }
+
+  @Override
   public double[] hyper() {
     return new double[] {lr, beta1, beta2, eps, weightDecay, clipThreshold};
   }

@@ -1,0 +1,181 @@
+// Blocks of codes with one float each, apart from a step. The Java twin is org.fettle.internal.kernels.BlockKernels.
+#pragma once
+
+#include "core/blocks.h"
+#include "core/philox.h"
+#include "kernels/kernel.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+// A block of a call: array 0 has the values, array 1 the codes, array 2 the scales, integer 0 elements of a block.
+struct CallBlock {
+  int64_t first;
+  int64_t n;
+  bool whole;
+
+  FETTLE_FN CallBlock of(const fettle_call& call, int64_t block) {
+    const int64_t size = call.integer[0];
+    const int64_t first = block * size;
+    const int64_t n = smaller(size, call.elements[0] - first);
+    return {first, n, n == size};
+  }
+
+  FETTLE_INLINE float largest(const float* x) const {
+    float result = 0.0f;
+    for (int64_t i = 0; i < n; i++) result = larger(absolute(x[first + i]), result);
+    return result;
+  }
+};
+
+// Codes of 8 bits, or two of 4 bits with the even element in the high nibble; the code of a missing odd one is written, too.
+FETTLE_FN void putCode(uint8_t* codes, int64_t bits, int64_t element, int code) {
+  if (bits == 8) {
+    codes[element] = uint8_t(code);
+  } else if (element % 2 == 0) {
+    codes[element / 2] = uint8_t(code << 4);
+  } else {
+    codes[element / 2] = uint8_t(codes[element / 2] | code);
+  }
+}
+
+FETTLE_FN int codeAt(const uint8_t* codes, int64_t bits, int64_t element) {
+  if (bits == 8) return codes[element];
+  return codes[element / 2] >> (element % 2 == 0 ? 4 : 0) & 15;
+}
+
+// A book's values in ascending order (array 3) and which code each has (array 4). integer 1: how many; integer 2: bits of a
+// stored code; integer 3: 0 bitsandbytes (whole blocks multiply by the reciprocal of the largest, a value on a midpoint
+// takes the lower one), 1 pytorch/ao (division; upper).
+struct Book {
+  const float* values;
+  const uint8_t* codes;
+  int count;
+  bool upper;
+
+  FETTLE_FN Book of(const fettle_call& call) {
+    return {arrayOf<const float>(call, 3), arrayOf<const uint8_t>(call, 4), int(call.integer[1]), call.integer[3] != 0};
+  }
+
+  // By halving: the books that a step uses have arithmetic of their own (core/blocks.h).
+  FETTLE_INLINE int codeOf(float x) const {
+    int low = 0;
+    int high = count - 1;
+    while (low < high) {
+      const int middle = (low + high) / 2;
+      if (above(middle, x)) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return codes[low];
+  }
+
+ private:
+  // Whether x goes to a value behind that of the index.
+  FETTLE_INLINE bool above(int index, float x) const {
+    const float lower = values[index];
+    const float next = values[index + 1];
+    return upper ? x - lower >= (next - lower) * 0.5f : x > (lower + next) * 0.5f;
+  }
+};
+
+// A unit is a block.
+struct CodeBookEncode {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+    const CallBlock block = CallBlock::of(call, unit);
+    const Book book = Book::of(call);
+    const float* x = arrayOf<const float>(call, 0);
+    uint8_t* codes = arrayOf<uint8_t>(call, 1);
+    const int64_t bits = call.integer[2];
+    const float largest = block.largest(x);
+    const bool finite = isFinite(bitsOf(largest));
+    const BlockScale by =
+        book.upper ? QuotientScale::scaleOf(largest, block.whole) : ReciprocalScale::scaleOf(largest, block.whole);
+    const int zero = book.codeOf(0.0f);
+    for (int64_t i = block.first; i < block.first + block.n; i++) {
+      putCode(codes, bits, i, finite ? book.codeOf(by.divides ? x[i] / by.factor : x[i] * by.factor) : zero);
+    }
+    if (bits == 4 && block.n % 2 != 0) putCode(codes, bits, block.first + block.n, zero);
+    arrayOf<float>(call, 2)[unit] = finite ? by.stored : __builtin_nanf("");
+  }
+};
+
+// The values of the codes times the scales, into array 0.
+struct CodeBookDecode {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+    const CallBlock block = CallBlock::of(call, unit);
+    const float scale = arrayOf<const float>(call, 2)[unit];
+    const float* values = arrayOf<const float>(call, 3);
+    for (int64_t i = block.first; i < block.first + block.n; i++) {
+      arrayOf<float>(call, 0)[i] = values[codeAt(arrayOf<const uint8_t>(call, 1), call.integer[2], i)] * scale;
+    }
+  }
+};
+
+// A format of core/blocks.h, whose number is integer 1; a unit is a block.
+struct BlockEncode {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+    const CallBlock block = CallBlock::of(call, unit);
+    const float* x = arrayOf<const float>(call, 0);
+    uint8_t* codes = arrayOf<uint8_t>(call, 1);
+    const int64_t bits = bitsOfCode(call.integer[1]);
+    const float largest = block.largest(x);
+    const bool finite = isFinite(bitsOf(largest));
+    withCodec(call.integer[1], [&](auto codec) {
+      using Codec = decltype(codec);
+      const BlockScale by = Codec::scaleOf(largest, block.whole);
+      for (int64_t i = block.first; i < block.first + block.n; i++) {
+        const float scaled = by.divides ? x[i] / by.factor : x[i] * by.factor;
+        putCode(codes, bits, i, int(Codec::encode(finite ? scaled : 0.0f)));
+      }
+      if (bits == 4 && block.n % 2 != 0) putCode(codes, bits, block.first + block.n, int(Codec::encode(0.0f)));
+      arrayOf<float>(call, 2)[unit] = finite ? by.stored : __builtin_nanf("");
+    });
+  }
+};
+
+struct BlockDecode {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+    const CallBlock block = CallBlock::of(call, unit);
+    const int64_t bits = bitsOfCode(call.integer[1]);
+    const float scale = arrayOf<const float>(call, 2)[unit];
+    withCodec(call.integer[1], [&](auto codec) {
+      using Codec = decltype(codec);
+      for (int64_t i = block.first; i < block.first + block.n; i++) {
+        const float code = float(codeAt(arrayOf<const uint8_t>(call, 1), bits, i));
+        arrayOf<float>(call, 0)[i] = Codec::decode(code) * scale;
+      }
+    });
+  }
+};
+
+// x / scale to an integer of -127 .. 127, up or down in magnitude with the probability of the distance. Array 0: F32; array 1:
+// I8; number 0: scale; integers: seed, step, stream. A unit is a chunk. NaN gives 0.
+struct StochasticInt8 {
+  FETTLE_FN int8_t rounded(float x, float scale, uint32_t word) {
+    const float t = absolute(x / scale);
+    if (!(t < 127.0f)) return int8_t(t != t ? 0 : x < 0.0f ? -127 : 127);
+    const float whole = floorOf(t);
+    const uint32_t fraction = uint32_t((t - whole) * 16777216.0f);
+    const int code = int(whole) + ((word >> 8) + fraction >= (1u << 24) ? 1 : 0);
+    return int8_t(isNegative(x) ? -code : code);
+  }
+
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+    const int64_t first = unit * FETTLE_CHUNK;
+    const int64_t last = smaller(first + FETTLE_CHUNK, call.elements[0]);
+    const float scale = float(call.number[0]);
+    for (int64_t quad = first / 4; quad * 4 < last; quad++) {
+      const Words words =
+          philox(uint64_t(call.integer[0]), uint64_t(quad), uint32_t(call.integer[1]), uint32_t(call.integer[2]));
+      for (int64_t i = quad * 4; i < smaller(quad * 4 + 4, last); i++) {
+        arrayOf<int8_t>(call, 1)[i] = rounded(arrayOf<const float>(call, 0)[i], scale, words.word[i % 4]);
+      }
+    }
+  }
+};
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle
