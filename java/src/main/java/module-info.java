@@ -10,6 +10,7 @@ module org.fettle {
   exports org.fettle.averages;
   exports org.fettle.merge;
   exports org.fettle.recipes;
+  exports org.fettle.pruning;
   exports org.fettle.rules;
   exports org.fettle.sparsity;
   exports org.fettle.steps;

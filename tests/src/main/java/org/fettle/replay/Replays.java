@@ -16,6 +16,8 @@ public final class Replays {
   private static final List<MethodReplay> METHODS =
       List.of(
           new RuleReplay(),
+          new LayerSolverReplay(),
+          new SparsityScheduleReplay(),
           new GradientReplay(),
           new PerturbationReplay(),
           new PrimitiveReplay(),

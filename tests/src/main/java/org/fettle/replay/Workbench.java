@@ -60,6 +60,45 @@ public final class Workbench implements AutoCloseable {
     engine.write(tensor, 0, buffer);
   }
 
+  /** Replaces the values of an F64 tensor. */
+  public void put(Tensor tensor, double[] values) {
+    check(tensor, 64, values.length);
+    ByteBuffer buffer = buffer(tensor);
+    buffer.asDoubleBuffer().put(values);
+    engine.write(tensor, 0, buffer);
+  }
+
+  /** The values of an F64 tensor. */
+  public double[] doubles(Tensor tensor) {
+    check(tensor, 64, tensor.elements());
+    double[] values = new double[Math.toIntExact(tensor.elements())];
+    read(tensor).asDoubleBuffer().get(values);
+    return values;
+  }
+
+  /** The bits of a BIT tensor as 0 and 1. */
+  public double[] bits(Tensor tensor) {
+    check(tensor, 1, tensor.elements());
+    ByteBuffer bytes = read(tensor);
+    double[] values = new double[Math.toIntExact(tensor.elements())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = bytes.get(i / 8) >> i % 8 & 1;
+    }
+    return values;
+  }
+
+  /** Sets a BIT tensor: 1 where a value is not 0. */
+  public void putBits(Tensor tensor, double[] values) {
+    check(tensor, 1, values.length);
+    ByteBuffer bytes = buffer(tensor);
+    for (int i = 0; i < values.length; i++) {
+      if (values[i] != 0) {
+        bytes.put(i / 8, (byte) (bytes.get(i / 8) | 1 << i % 8));
+      }
+    }
+    engine.write(tensor, 0, bytes);
+  }
+
   /** The values of an F32 tensor. */
   public float[] floats(Tensor tensor) {
     check(tensor, 32, tensor.elements());

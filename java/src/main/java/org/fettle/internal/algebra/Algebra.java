@@ -148,6 +148,24 @@ public final class Algebra {
     return x.isFinite() ? x : null;
   }
 
+  /** The inverse of a symmetric positive definite matrix; null if it is not. */
+  public static Matrix inverse(Matrix a) {
+    return solve(a, Matrix.diagonal(a.rows, 1));
+  }
+
+  /** The lower triangular l with l * l' = a; null if a is not positive definite. */
+  public static Matrix cholesky(Matrix a) {
+    if (a.rows == 0) {
+      return a.copy();
+    }
+    Cholesky<Double> found = Cholesky.R064.make(a.rows, a.columns);
+    if (!found.decompose(store(a)) || !found.isSPD()) {
+      return null;
+    }
+    Matrix l = matrix(found.getL());
+    return l.isFinite() ? l : null;
+  }
+
   /** The v that makes v' h v smallest with every v[i] at least low[i]; h is positive definite. */
   public static double[] smallestAbove(Matrix h, double[] low) {
     int n = low.length;

@@ -63,6 +63,11 @@ public final class Matrix {
       for (int i = 0; i < n; i++) {
         values[at + i] =
             dtype == DType.F32 ? tile.getFloat(i * 4) : Formats.decode(dtype, tile.getShort(i * 2));
+            switch (dtype) {
+              case F64 -> tile.getDouble(i * 8);
+              case F32 -> tile.getFloat(i * 4);
+              default -> Formats.decode(dtype, tile.getShort(i * 2));
+            };
       }
     }
     return values;
@@ -77,11 +82,10 @@ public final class Matrix {
       int n = Math.min(TILE, values.length - at);
       tile.clear().limit(n * size);
       for (int i = 0; i < n; i++) {
-        float value = (float) values[at + i];
-        if (dtype == DType.F32) {
-          tile.putFloat(i * 4, value);
-        } else {
-          tile.putShort(i * 2, Formats.nearest(dtype, value));
+        switch (dtype) {
+          case F64 -> tile.putDouble(i * 8, values[at + i]);
+          case F32 -> tile.putFloat(i * 4, (float) values[at + i]);
+          default -> tile.putShort(i * 2, Formats.nearest(dtype, (float) values[at + i]));
         }
       }
       engine.write(tensor, (long) at * size, tile);
