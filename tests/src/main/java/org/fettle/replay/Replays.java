@@ -17,6 +17,7 @@ public final class Replays {
       List.of(
           new RuleReplay(),
           new LayerSolverReplay(),
+          new DhspgReplay(),
           new SparsityScheduleReplay(),
           new GradientReplay(),
           new PerturbationReplay(),
