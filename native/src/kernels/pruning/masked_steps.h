@@ -46,6 +46,17 @@ struct BipScoreElement {
   }
 };
 
+// The mask's gradient by the bi-linear derivation, w g - lr2 m g^2. x: out, w, g. c: -lr2.
+struct BipDerivedElement {
+  static constexpr int arrays = 3;
+  static constexpr int reads = 2;
+  template <class F>
+  FETTLE_FN void element(const float* c, F kept, F* x) {
+    const F product = x[1] * x[2];
+    x[0] = select(kept > F(0.0f), fma(F(c[0]) * x[2], x[2], product), product);
+  }
+};
+
 constexpr int64_t maskedStepUnit = 4096;
 
 // array 0: BIT, or null for all ones; arrays 1 ..: those of the element. integer 0: elements. numbers: c.
@@ -73,6 +84,7 @@ struct MaskedStep {
 using SrSteStep = MaskedStep<SrSteElement>;
 using MaskedAdd = MaskedStep<MaskedAddElement>;
 using BipScore = MaskedStep<BipScoreElement>;
+using BipDerived = MaskedStep<BipDerivedElement>;
 
 }  // namespace FETTLE_TIER
 }  // namespace fettle

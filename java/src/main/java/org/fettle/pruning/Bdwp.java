@@ -5,14 +5,14 @@ import org.fettle.Tensor;
 import org.fettle.sparsity.NmPattern;
 
 /**
- * BDWP: bidirectional weight pruning. One dense weight, two N:M masks of it: groups along the inputs for the
- * forward pass, groups along the outputs for the gradient of the inputs; the weight's gradient stays
- * dense.
+ * BDWP: bidirectional weight pruning. One dense weight, two N:M masks of it: groups along the
+ * inputs for the forward pass, groups along the outputs for the gradient of the inputs; the
+ * weight's gradient stays dense.
  *
  * <pre>y = x (w mF)' ;  dx = dy (w mB) ;  dw = dy' x</pre>
  *
- * <p>The paper's main ratio is 2:8. The axes are ours: only the abstract could be read. Source: Fang et
- * al., arXiv:2309.13015.
+ * <p>The paper's main ratio is 2:8. The axes are ours: only the abstract could be read. Source:
+ * Fang et al., arXiv:2309.13015.
  *
  * @param pattern N of M
  */
@@ -31,7 +31,11 @@ public record Bdwp(NmPattern pattern) {
     for (int axis = 0; axis < 2; axis++) {
       if (weight.shape()[axis] % pattern.m() != 0) {
         throw new IllegalArgumentException(
-            "axis " + axis + " of weight is " + weight.shape()[axis] + " long: expected a multiple of M, "
+            "axis "
+                + axis
+                + " of weight is "
+                + weight.shape()[axis]
+                + " long: expected a multiple of M, "
                 + pattern.m());
       }
     }

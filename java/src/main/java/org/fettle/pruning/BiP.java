@@ -12,17 +12,17 @@ import org.fettle.internal.kernels.PruningKernels;
 import org.fettle.sparsity.Selection;
 
 /**
- * BiP: pruning as a bi-level problem. The lower level trains the weights that the mask keeps, the upper
- * level their scores; the mask keeps the largest.
+ * BiP: pruning as a bi-level problem. The lower level trains the weights that the mask keeps, the
+ * upper level their scores; the mask keeps the largest.
  *
  * <pre>
  * lower: w = w - lr m g        upper: q = w g sign(s), s = s - maskLr (q - lr2 q^2)
  * m: the n - floor((1 - keepRatio) n) largest |s|
  * </pre>
  *
- * <p>g is the gradient with respect to the masked weight, of another batch on each level. The upper step is
- * that of the authors' code, which multiplies the score's gradient by itself. Source: Zhang et al.,
- * arXiv:2210.04092; OPTML-Group/BiP.
+ * <p>g is the gradient with respect to the masked weight, of another batch on each level. The upper
+ * step is that of the authors' code, which multiplies the score's gradient by itself. Source: Zhang
+ * et al., arXiv:2210.04092; OPTML-Group/BiP.
  *
  * @param keepRatio in [0, 1]
  * @param lr of the weights, at least 0
@@ -80,6 +80,33 @@ public record BiP(double keepRatio, double lr, double maskLr, double lr2) {
         call(new KernelCall(PruningKernels.BIP_SCORE), score)
             .arrays(null, score, weight, gradient)
             .numbers(-maskLr, -lr2));
+  }
+
+  /**
+   * The mask's gradient as the bi-linear derivation has it, {@code w g - lr2 m g^2}: ours, for the
+   * paper's text could not be read; not what {@link #upper} does.
+   *
+   * @param weight F32
+   * @param gradient F32, with respect to the masked weight
+   * @param mask BIT
+   * @param out F32, written
+   */
+  public void derivedGradient(
+      Backend backend, Tensor weight, Tensor gradient, Tensor mask, Tensor out) {
+    Engine engine =
+        new TensorChecks(backend)
+            .reads("weight", weight, DType.F32)
+            .reads("gradient", gradient, DType.F32)
+            .like("gradient", gradient, weight)
+            .reads("mask", mask, DType.BIT)
+            .like("mask", mask, weight)
+            .writes("out", out, DType.F32)
+            .like("out", out, weight)
+            .done();
+    engine.run(
+        call(new KernelCall(PruningKernels.BIP_DERIVED), weight)
+            .arrays(mask, out, weight, gradient)
+            .numbers(-lr2));
   }
 
   /** The masks of the largest scores, over all tensors. */

@@ -5,15 +5,15 @@ import org.fettle.Backend;
 import org.fettle.Range;
 
 /**
- * GraNet: gradual pruning with neuroregeneration. Call {@link #afterStep} behind every optimizer step on
- * dense gradients.
+ * GraNet: gradual pruning with neuroregeneration. Call {@link #afterStep} behind every optimizer
+ * step on dense gradients.
  *
- * <p>Every step masks weights and momentum. Every {@code updateFrequency} steps: all layers together are
- * pruned along the cubic schedule, then every layer drops a share d(t) of its smallest weights and
- * regrows as many by the largest gradient; what was dropped and comes back keeps its weight and
- * momentum, what is new starts at 0. {@code d(t) = eta + (d0 - eta) (1 + cos(pi t / tMax)) / 2}. Pruning keeps
- * what is strictly above the threshold, as the authors' code does. Source: Liu et al.,
- * arXiv:2106.10404; Shiweiliuiiiiiii/GraNet.
+ * <p>Every step masks weights and momentum. Every {@code updateFrequency} steps: all layers
+ * together are pruned along the cubic schedule, then every layer drops a share d(t) of its smallest
+ * weights and regrows as many by the largest gradient; what was dropped and comes back keeps its
+ * weight and momentum, what is new starts at 0. {@code d(t) = eta + (d0 - eta) (1 + cos(pi t /
+ * tMax)) / 2}. Pruning keeps what is strictly above the threshold, as the authors' code does.
+ * Source: Liu et al., arXiv:2106.10404; Shiweiliuiiiiiii/GraNet.
  */
 public final class GraNet {
   private final Options options;
@@ -61,7 +61,7 @@ public final class GraNet {
 
     /** d(t). */
     public double pruneRateAt(long step) {
-      return MaskUpdates.cosine(pruneRate, pruneRateMin, step, horizon);
+      return MaskUpdates.cosine(pruneRate, pruneRateMin, (double) step, (double) horizon);
     }
   }
 

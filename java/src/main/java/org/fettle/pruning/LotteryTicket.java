@@ -8,10 +8,10 @@ import org.fettle.sparsity.Masks;
 import org.fettle.sparsity.Selection;
 
 /**
- * Iterative magnitude pruning with rewinding: train, {@link #prune} a share of what is left over all layers,
- * {@link #rewind} to the weights of an early step, train again. Optimizer state and learning-rate
- * position are rewound by the caller. Source: Frankle and Carbin, arXiv:1803.03635; Frankle et al.,
- * arXiv:1912.05671; facebookresearch/open_lth.
+ * Iterative magnitude pruning with rewinding: train, {@link #prune} a share of what is left over
+ * all layers, {@link #rewind} to the weights of an early step, train again. Optimizer state and
+ * learning-rate position are rewound by the caller. Source: Frankle and Carbin, arXiv:1803.03635;
+ * Frankle et al., arXiv:1912.05671; facebookresearch/open_lth.
  */
 public final class LotteryTicket {
   private final Backend backend;
@@ -22,7 +22,9 @@ public final class LotteryTicket {
   public enum Count {
     /** Exactly {@code ceil(fraction R)}, ties to the lowest index. */
     EXACT,
-    /** As open_lth: all up to the magnitude number {@code ceil(fraction R)}, so one more, and ties. */
+    /**
+     * As open_lth: all up to the magnitude number {@code ceil(fraction R)}, so one more, and ties.
+     */
     OPEN_LTH
   }
 
@@ -30,7 +32,8 @@ public final class LotteryTicket {
    * What a level has done.
    *
    * @param nominal {@code ceil(fraction R)}
-   * @param threshold OPEN_LTH: the magnitude up to which weights went; EXACT: that of the smallest left
+   * @param threshold OPEN_LTH: the magnitude up to which weights went; EXACT: that of the smallest
+   *     left
    * @param left how many weights are left
    */
   public record Level(long nominal, float threshold, long left) {}
@@ -76,7 +79,11 @@ public final class LotteryTicket {
   public void rewind(List<Tensor> early, List<Tensor> masks, List<Tensor> weights) {
     if (early.size() != masks.size() || early.size() != weights.size()) {
       throw new IllegalArgumentException(
-          early.size() + " early weights, " + masks.size() + " masks, " + weights.size()
+          early.size()
+              + " early weights, "
+              + masks.size()
+              + " masks, "
+              + weights.size()
               + " weights: expected as many of each");
     }
     Masks on = Masks.on(backend);

@@ -6,14 +6,14 @@ import org.fettle.Range;
 import org.fettle.Tensor;
 
 /**
- * RigL and SET: a fixed number of weights is alive, and moves. Where {@link #isUpdate} says so, call {@link
- * #update} in place of an optimizer step.
+ * RigL and SET: a fixed number of weights is alive, and moves. Where {@link #isUpdate} says so,
+ * call {@link #update} in place of an optimizer step.
  *
- * <p>{@code f(t) = alpha / 2 (1 + cos(pi t / tEnd))}; a layer drops {@code floor(f alive)} of its smallest weights
- * and grows as many of all that is dead, by the largest score: RigL's is the dense gradient, SET's a
- * uniform draw. What was just dropped can be grown back, and then keeps its value and momentum; what is
- * new starts at 0. Alive weights rank above dead ones even where they are 0. Source: Evci et al.,
- * arXiv:1911.11134; Mocanu et al., arXiv:1707.04780; google-research/rigl.
+ * <p>{@code f(t) = alpha / 2 (1 + cos(pi t / tEnd))}; a layer drops {@code floor(f alive)} of its
+ * smallest weights and grows as many of all that is dead, by the largest score: RigL's is the dense
+ * gradient, SET's a uniform draw. What was just dropped can be grown back, and then keeps its value
+ * and momentum; what is new starts at 0. Alive weights rank above dead ones even where they are 0.
+ * Source: Evci et al., arXiv:1911.11134; Mocanu et al., arXiv:1707.04780; google-research/rigl.
  */
 public final class RigL {
   private final Options options;
@@ -37,7 +37,7 @@ public final class RigL {
 
     /** f(t), 0 in a step that is no update. */
     public double dropFractionAt(long step) {
-      return isUpdate(step) ? MaskUpdates.cosine(alpha, 0, step, end) : 0;
+      return isUpdate(step) ? MaskUpdates.cosine(alpha, 0, (double) step, (double) end) : 0;
     }
 
     /** Whether masks move in a step, and no optimizer step is made. */
@@ -63,11 +63,11 @@ public final class RigL {
    * Moves the masks.
    *
    * @param step its number, from 1 on
-   * @param scores what grows, by magnitude: one tensor per layer, of the weight's shape and F32, BF16
-   *     or F16
+   * @param scores what grows, by magnitude: one tensor per layer, of the weight's shape and F32,
+   *     BF16 or F16
    * @return how many weights moved
-   * @throws IllegalArgumentException if the step is no update, or a layer has fewer places than it is
-   *     to grow; masks of layers before it have then moved
+   * @throws IllegalArgumentException if the step is no update, or a layer has fewer places than it
+   *     is to grow; masks of layers before it have then moved
    */
   public long update(long step, List<Tensor> scores) {
     if (!isUpdate(step)) {

@@ -5,9 +5,9 @@ import org.fettle.Backend;
 import org.fettle.Range;
 
 /**
- * Sparse momentum: weights die by their magnitude and come alive by their momentum, in the layers whose
- * momentum is largest. Call {@link #afterStep} behind every optimizer step on dense gradients; momentum
- * is never masked, for dead weights must keep collecting it.
+ * Sparse momentum: weights die by their magnitude and come alive by their momentum, in the layers
+ * whose momentum is largest. Call {@link #afterStep} behind every optimizer step on dense
+ * gradients; momentum is never masked, for dead weights must keep collecting it.
  *
  * <pre>
  * share_l = mean |momentum| over alive weights (or mean |w|, or their number), normalised
@@ -16,10 +16,10 @@ import org.fettle.Range;
  * carry = 0.25 carry + 0.75 (base - alive) + mean of all (base - alive) so far, base = density * n
  * </pre>
  *
- * <p>rate_l is d(t), a cosine; in a layer that is less than 20 % sparse and whose share is above average it
- * is at most the layer's sparsity. A layer without alive weights has share 0, and a negative regrowth is
- * 0 (the authors' code has NaN and nearly everything). Source: Dettmers and Zettlemoyer, arXiv:1907.04840;
- * TimDettmers/sparse_learning.
+ * <p>rate_l is d(t), a cosine; in a layer that is less than 20 % sparse and whose share is above
+ * average it is at most the layer's sparsity. A layer without alive weights has share 0, and a
+ * negative regrowth is 0 (the authors' code has NaN and nearly everything). Source: Dettmers and
+ * Zettlemoyer, arXiv:1907.04840; TimDettmers/sparse_learning.
  */
 public final class SparseMomentum {
   private static final int ROUNDS = 1000;
@@ -71,7 +71,7 @@ public final class SparseMomentum {
 
     /** d(t). */
     public double pruneRateAt(long step) {
-      return MaskUpdates.cosine(pruneRate, pruneRateMin, step, horizon);
+      return MaskUpdates.cosine(pruneRate, pruneRateMin, (double) step, (double) horizon);
     }
   }
 

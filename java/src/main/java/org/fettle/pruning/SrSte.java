@@ -12,13 +12,14 @@ import org.fettle.sparsity.Masks;
 import org.fettle.sparsity.NmPattern;
 
 /**
- * SR-STE: N:M sparse training with a dense weight. The forward pass uses {@code m(w) w}; the dense weight's
- * gradient is that of the sparse one plus {@code lambda (1 - m) w}, and goes into SGD with momentum and
- * coupled decay. A step reads w, g, momentum (12 bytes) and the mask, writes w, momentum (8 bytes).
- * Source: Zhou et al., arXiv:2102.04010, equation 9; NM-sparsity/NM-sparsity.
+ * SR-STE: N:M sparse training with a dense weight. The forward pass uses {@code m(w) w}; the dense
+ * weight's gradient is that of the sparse one plus {@code lambda (1 - m) w}, and goes into SGD with
+ * momentum and coupled decay. A step reads w, g, momentum (12 bytes) and the mask, writes w,
+ * momentum (8 bytes). Source: Zhou et al., arXiv:2102.04010, equation 9; NM-sparsity/NM-sparsity.
  *
  * @param pattern N of M, along the last axis
- * @param lambda of the regularizer, at least 0; default 2e-4; 0 is the plain straight-through estimator
+ * @param lambda of the regularizer, at least 0; default 2e-4; 0 is the plain straight-through
+ *     estimator
  * @param lr learning rate, at least 0
  * @param momentum in [0, 1)
  * @param weightDecay coupled, at least 0

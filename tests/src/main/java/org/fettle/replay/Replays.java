@@ -18,6 +18,8 @@ public final class Replays {
           new RuleReplay(),
           new LayerSolverReplay(),
           new DhspgReplay(),
+          new MaskTrainingReplay(),
+          new MaskedMethodReplay(),
           new SparsityScheduleReplay(),
           new GradientReplay(),
           new PerturbationReplay(),

@@ -62,6 +62,12 @@ public final class Values {
     return values.clone();
   }
 
+  /** The elements of one step, from 0. */
+  public double[] doubles(int step) {
+    int row = values.length / Math.toIntExact(shape.get(0));
+    return Arrays.copyOfRange(values, step * row, (step + 1) * row);
+  }
+
   /** All elements, rounded to float. */
   public float[] floats() {
     return floats(0, values.length);

@@ -76,17 +76,6 @@ public final class Workbench implements AutoCloseable {
     return values;
   }
 
-  /** The bits of a BIT tensor as 0 and 1. */
-  public double[] bits(Tensor tensor) {
-    check(tensor, 1, tensor.elements());
-    ByteBuffer bytes = read(tensor);
-    double[] values = new double[Math.toIntExact(tensor.elements())];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = bytes.get(i / 8) >> i % 8 & 1;
-    }
-    return values;
-  }
-
   /** Sets a BIT tensor: 1 where a value is not 0. */
   public void putBits(Tensor tensor, double[] values) {
     check(tensor, 1, values.length);

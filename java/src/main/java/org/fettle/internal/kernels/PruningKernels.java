@@ -4,6 +4,7 @@ import static org.fettle.Arithmetic.fma;
 
 import org.fettle.Arithmetic;
 import org.fettle.internal.JavaCall;
+import org.fettle.internal.JavaKernel;
 import org.fettle.internal.Kernel;
 
 /** Steps under a mask: twins of {@code native/src/kernels/pruning/masked_steps.h}. */
@@ -12,8 +13,8 @@ public final class PruningKernels {
   public static final int UNIT = 4096;
 
   /**
-   * SR-STE's step. Arrays: mask, w, momentum, g. Integers: elements. Numbers: lambda, -lr, momentum,
-   * weight decay.
+   * SR-STE's step. Arrays: mask, w, momentum, g. Integers: elements. Numbers: lambda, -lr,
+   * momentum, weight decay.
    */
   public static final Kernel SR_STE_STEP =
       new Kernel("sr_ste_step", step(3, 1, PruningKernels::srSte));
@@ -26,6 +27,10 @@ public final class PruningKernels {
   public static final Kernel BIP_SCORE =
       new Kernel("bip_score", step(3, 2, PruningKernels::bipScore));
 
+  /** BiP's derived gradient. Arrays: mask, out, w, g. Integers: elements. Numbers: -lr2. */
+  public static final Kernel BIP_DERIVED =
+      new Kernel("bip_derived", step(3, 2, PruningKernels::bipDerived));
+
   private PruningKernels() {}
 
   /** One tile: replaces what the arrays hold. */
@@ -37,7 +42,7 @@ public final class PruningKernels {
     for (int i = 0; i < n; i++) {
       float w = x[0][i];
       float g = kept[i] ? x[2][i] : fma(c[0], w, x[2][i]);
-      g = Arithmetic.withCoupledDecay(g, w, c[3]);
+      g = c[3] == 0f ? g : fma(c[3], w, g);
       x[1][i] = fma(c[2], x[1][i], g);
       x[0][i] = fma(c[1], x[1][i], w);
     }
@@ -56,7 +61,14 @@ public final class PruningKernels {
     }
   }
 
-  private static org.fettle.internal.JavaKernel step(int arrays, int reads, Elements elements) {
+  private static void bipDerived(float[] c, boolean[] kept, float[][] x, int n) {
+    for (int i = 0; i < n; i++) {
+      float product = x[1][i] * x[2][i];
+      x[0][i] = kept[i] ? fma(c[0] * x[2][i], x[2][i], product) : product;
+    }
+  }
+
+  private static JavaKernel step(int arrays, int reads, Elements elements) {
     return (call, first, last) -> {
       float[] c = new float[4];
       for (int k = 0; k < c.length; k++) {
@@ -81,8 +93,7 @@ public final class PruningKernels {
 
   private static void bits(JavaCall call, long at, int n, boolean[] kept) {
     for (int i = 0; i < n; i++) {
-      kept[i] =
-          call.array(0) == null || (call.array(0).getByte(at + i) >> ((at + i) % 8) & 1) != 0;
+      kept[i] = call.array(0) == null || (call.array(0).getByte(at + i) >> ((at + i) % 8) & 1) != 0;
     }
   }
 }
