@@ -38,7 +38,7 @@ struct MemoryAdd {
 
 // b = value + error; s = amax / 127; code = rne(b / s) by the reciprocal; error = b - code s. A unit is a block.
 // arrays: value, error, codes I8, scales F32. integers: elements, block.
-struct BlockEncode {
+struct ResidualEncode {
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     const int64_t first = unit * call.integer[1];
     const int64_t end = smaller(call.integer[0], first + call.integer[1]);
@@ -67,7 +67,7 @@ struct BlockEncode {
 };
 
 // out <- out + weight (code s). A unit is a block. arrays: codes, scales, out. integers: elements, block; number 0: weight.
-struct BlockDecodeAdd {
+struct ResidualDecodeAdd {
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     const int64_t first = unit * call.integer[1];
     const int64_t end = smaller(call.integer[0], first + call.integer[1]);

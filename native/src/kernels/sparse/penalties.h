@@ -121,7 +121,7 @@ struct PolarizationGradient {
 };
 
 // Values clamped to [0, 1]; a NaN stays. A unit is 4,096 elements. array 0: F32, updated. integer 0: elements.
-struct ClampUnit {
+struct ClampScales {
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     const int64_t last = smaller((unit + 1) * scoreUnit, call.integer[0]);
     float* x = arrayOf<float>(call, 0);

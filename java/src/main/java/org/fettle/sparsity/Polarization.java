@@ -73,7 +73,7 @@ public record Polarization(double lambda, double t, double alpha) {
   public static void clamp(Backend backend, Tensor scales) {
     Engine engine = new TensorChecks(backend).writes("scales", scales, DType.F32).done();
     engine.run(
-        new KernelCall(PenaltyKernels.CLAMP_UNIT)
+        new KernelCall(PenaltyKernels.CLAMP_SCALES)
             .arrays(scales)
             .integers(scales.elements())
             .units(Selector.units(scales.elements(), ScoreKernels.UNIT), scales.elements()));

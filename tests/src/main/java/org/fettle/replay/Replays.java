@@ -45,10 +45,9 @@ public final class Replays {
           new PhiloxReplay(),
           new SelectionReplay(),
           new SparseScoreReplay(),
-          new SparseFormatReplay());
+          new SparseFormatReplay(),
           new QuantizerReplay(),
-          new ProductReplay(),
-          new SelectionReplay());
+          new ProductReplay());
 
   private Replays() {}
 

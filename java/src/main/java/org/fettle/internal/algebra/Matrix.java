@@ -62,7 +62,6 @@ public final class Matrix {
       tile.order(ByteOrder.nativeOrder());
       for (int i = 0; i < n; i++) {
         values[at + i] =
-            dtype == DType.F32 ? tile.getFloat(i * 4) : Formats.decode(dtype, tile.getShort(i * 2));
             switch (dtype) {
               case F64 -> tile.getDouble(i * 8);
               case F32 -> tile.getFloat(i * 4);

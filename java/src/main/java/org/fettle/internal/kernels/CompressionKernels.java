@@ -15,11 +15,11 @@ public final class CompressionKernels {
 
   /** Value plus error to int8 codes with a scale per block; keeps the error. */
   public static final Kernel BLOCK_ENCODE =
-      new Kernel("block_encode", CompressionKernels::blockEncode);
+      new Kernel("residual_encode", CompressionKernels::blockEncode);
 
   /** Adds decoded blocks. */
   public static final Kernel BLOCK_DECODE_ADD =
-      new Kernel("block_decode_add", CompressionKernels::blockDecodeAdd);
+      new Kernel("residual_decode_add", CompressionKernels::blockDecodeAdd);
 
   /** Signs of the error; keeps the error. */
   public static final Kernel SIGN_ENCODE =

@@ -31,7 +31,7 @@ public final class PenaltyKernels {
       new Kernel("gate_consensus", PenaltyKernels::gateConsensus);
 
   /** Values clamped to [0, 1]. */
-  public static final Kernel CLAMP_UNIT = new Kernel("clamp_unit", PenaltyKernels::clampUnit);
+  public static final Kernel CLAMP_SCALES = new Kernel("clamp_scales", PenaltyKernels::clampScales);
 
   private static final int UNIT = ScoreKernels.UNIT;
 
@@ -147,7 +147,7 @@ public final class PenaltyKernels {
     }
   }
 
-  private static void clampUnit(JavaCall call, long first, long last) {
+  private static void clampScales(JavaCall call, long first, long last) {
     for (long unit = first; unit < last; unit++) {
       float[] x = floats(call, 0, unit);
       for (int i = 0; i < x.length; i++) {
