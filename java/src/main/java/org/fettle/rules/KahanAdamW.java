@@ -71,6 +71,21 @@ public record KahanAdamW(
     return new KahanAdamW(newLr, beta1, beta2, eps, weightDecay, literal);
   }
 
+  /** This, with another beta1. */
+  public KahanAdamW withBeta1(double newBeta1) {
+    return new KahanAdamW(lr, newBeta1, beta2, eps, weightDecay, literal);
+  }
+
+  /** This, with another beta2. */
+  public KahanAdamW withBeta2(double newBeta2) {
+    return new KahanAdamW(lr, beta1, newBeta2, eps, weightDecay, literal);
+  }
+
+  /** This, with another eps. */
+  public KahanAdamW withEps(double newEps) {
+    return new KahanAdamW(lr, beta1, beta2, newEps, weightDecay, literal);
+  }
+
   /** This, with another weightDecay. */
   public KahanAdamW withWeightDecay(double newWeightDecay) {
     return new KahanAdamW(lr, beta1, beta2, eps, newWeightDecay, literal);

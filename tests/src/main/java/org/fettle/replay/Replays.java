@@ -47,7 +47,9 @@ public final class Replays {
           new SparseScoreReplay(),
           new SparseFormatReplay(),
           new QuantizerReplay(),
-          new ProductReplay());
+          new ProductReplay(),
+          new LowBitReplay(),
+          new CodeBookReplay());
 
   private Replays() {}
 

@@ -9,6 +9,7 @@ import org.fettle.DType;
 import org.fettle.Tensor;
 import org.fettle.internal.Engine;
 import org.fettle.internal.Engines;
+import org.fettle.internal.KernelCall;
 
 /** Tensors where a backend wants them, with their values to and from arrays; frees them all. */
 public final class Workbench implements AutoCloseable {
@@ -25,6 +26,11 @@ public final class Workbench implements AutoCloseable {
   /** The backend. */
   public Backend backend() {
     return backend;
+  }
+
+  /** Runs a kernel. */
+  public void run(KernelCall call) {
+    engine.run(call);
   }
 
   /** A zeroed tensor. */
@@ -86,6 +92,20 @@ public final class Workbench implements AutoCloseable {
       }
     }
     engine.write(tensor, 0, bytes);
+  }
+
+  /** Replaces the bytes of a tensor of bytes. */
+  public void put(Tensor tensor, byte[] bytes) {
+    check(tensor, 8, bytes.length);
+    engine.write(tensor, 0, buffer(tensor).put(bytes).flip());
+  }
+
+  /** The bytes of a tensor of bytes. */
+  public byte[] bytes(Tensor tensor) {
+    check(tensor, 8, tensor.elements());
+    byte[] bytes = new byte[Math.toIntExact(tensor.elements())];
+    read(tensor).get(bytes);
+    return bytes;
   }
 
   /** The values of an F32 tensor. */
