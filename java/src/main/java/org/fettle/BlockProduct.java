@@ -49,7 +49,8 @@ public final class BlockProduct {
     long blocks = IntegerProductKernels.covers(depth, side);
     FormatChecks.shape("right", right, columns, depth);
     FormatChecks.shape("left scales", leftScales, IntegerProductKernels.covers(rows, side), blocks);
-    FormatChecks.shape("right scales", rightScales, IntegerProductKernels.covers(columns, side), blocks);
+    FormatChecks.shape(
+        "right scales", rightScales, IntegerProductKernels.covers(columns, side), blocks);
     FormatChecks.shape("result", result, rows, columns);
     backend
         .engine()
@@ -58,7 +59,8 @@ public final class BlockProduct {
                 .arrays(left, leftScales, right, rightScales, result)
                 .integers(rows, columns, depth)
                 .units(
-                    IntegerProductKernels.covers(rows, side) * IntegerProductKernels.covers(columns, side),
+                    IntegerProductKernels.covers(rows, side)
+                        * IntegerProductKernels.covers(columns, side),
                     IntegerProduct.work(rows, columns, depth)));
   }
 }

@@ -123,8 +123,8 @@ public final class CodeBook {
    *
    * @param backend what carries it out
    * @param x F32
-   * @param codes receives them, U8: one per element, or half as many bytes, rounded up, with the even
-   *     element in the high nibble
+   * @param codes receives them, U8: one per element, or half as many bytes, rounded up, with the
+   *     even element in the high nibble
    * @param scales receives one F32 per block: the largest magnitude
    * @param blockSize elements of a block, at least 1; even where codes are packed
    * @param style whose rule
@@ -167,7 +167,8 @@ public final class CodeBook {
     spans.add("scales", scales, style != null);
     spans.check();
     KernelCall call =
-        new KernelCall(style == null ? BlockKernels.CODE_BOOK_DECODE : BlockKernels.CODE_BOOK_ENCODE)
+        new KernelCall(
+                style == null ? BlockKernels.CODE_BOOK_DECODE : BlockKernels.CODE_BOOK_ENCODE)
             .arrays(
                 x,
                 codes,

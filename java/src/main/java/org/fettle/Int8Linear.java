@@ -120,7 +120,9 @@ public final class Int8Linear {
                   .arrays(g, x, dw)
                   .integers(rows, columns, depth)
                   .units(
-                      rows * IntegerProductKernels.covers(columns, IntegerProductKernels.TRANSPOSED_COLUMNS),
+                      rows
+                          * IntegerProductKernels.covers(
+                              columns, IntegerProductKernels.TRANSPOSED_COLUMNS),
                       IntegerProduct.work(rows, columns, depth * 8)));
       return;
     }

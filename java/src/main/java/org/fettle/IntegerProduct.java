@@ -121,7 +121,9 @@ public final class IntegerProduct {
     long panels = IntegerProductKernels.covers(columns, IntegerProductKernels.PANEL_ROWS);
     Tensor packed =
         engine.allocate(
-            DType.U8, new long[] {Math.max(1, panels * IntegerProductKernels.panelBytes(depth))}, 0);
+            DType.U8,
+            new long[] {Math.max(1, panels * IntegerProductKernels.panelBytes(depth))},
+            0);
     Tensor sums = engine.allocate(DType.I32, new long[] {columns}, 1);
     try {
       engine.run(

@@ -71,7 +71,9 @@ public final class PlanBuilder {
     return this;
   }
 
-  /** How the states are stored: by blocks, in a low-bit format, where the tensor is large enough. */
+  /**
+   * How the states are stored: by blocks, in a low-bit format, where the tensor is large enough.
+   */
   public PlanBuilder states(StateFormat format) {
     stateFormat = Objects.requireNonNull(format, "format");
     stateDType = DType.F32;

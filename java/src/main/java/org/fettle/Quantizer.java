@@ -255,7 +255,11 @@ public final class Quantizer {
     run(
         new KernelCall(FieldKernels.UNPACK)
             .arrays(codes, packed)
-            .integers(codes.elements(), bits, order == PackingOrder.HIGH_FIRST ? 1 : 0, codes.dtype() == DType.I8 ? 1 : 0)
+            .integers(
+                codes.elements(),
+                bits,
+                order == PackingOrder.HIGH_FIRST ? 1 : 0,
+                codes.dtype() == DType.I8 ? 1 : 0)
             .units(covers(codes.elements(), CHUNK), codes.elements()));
   }
 

@@ -148,8 +148,7 @@ final class StateFile {
   }
 
   private static long add(List<Array> arrays, String name, Tensor tensor, long offset) {
-    arrays.add(
-        new Array(name, tensor.dtype().fileName(), shape(tensor), offset, tensor.bytes()));
+    arrays.add(new Array(name, tensor.dtype().fileName(), shape(tensor), offset, tensor.bytes()));
     return Math.addExact(offset, tensor.bytes());
   }
 
@@ -224,8 +223,7 @@ final class StateFile {
         state.addProperty("format", blocks.format().toString());
         state.addProperty("block_size", blocks.size());
         state.addProperty("scales", scalesName(tensor, k));
-        state.addProperty(
-            "scales_crc32c", hex(checksums.getOrDefault(scalesName(tensor, k), 0L)));
+        state.addProperty("scales_crc32c", hex(checksums.getOrDefault(scalesName(tensor, k), 0L)));
       }
       states.add(state);
     }

@@ -47,8 +47,10 @@ public enum BlockFormat {
   private final int code;
   private final int bits;
   private final Scaling scaling;
+
   @SuppressWarnings("ImmutableEnumChecker") // its parts are never changed
   private final Map map;
+
   @SuppressWarnings("ImmutableEnumChecker") // its elements are never changed
   private final float[] values;
 

@@ -123,7 +123,6 @@ public record LearnedStep(int low, int high) {
       steps[i] = scale * sums[2 * i];
       offsets += sums[2 * i + 1];
     }
-    return new StepGradients(
-        Arrays.stream(steps).boxed().toList(), scale * offsets);
+    return new StepGradients(Arrays.stream(steps).boxed().toList(), scale * offsets);
   }
 }

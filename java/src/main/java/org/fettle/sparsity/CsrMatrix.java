@@ -17,8 +17,8 @@ import org.fettle.internal.kernels.ProductKernels;
  * A matrix in compressed rows: the entries that a mask keeps, a kept 0 too, columns ascending. 8
  * bytes per entry and 4 per row, so less than a dense matrix only below half density.
  *
- * <p>Products sum in double, in ascending order of what is summed over, and round once; entries that
- * are not there have no effect, whatever stands in the other factor.
+ * <p>Products sum in double, in ascending order of what is summed over, and round once; entries
+ * that are not there have no effect, whatever stands in the other factor.
  */
 public final class CsrMatrix implements AutoCloseable {
   private final Backend backend;
@@ -129,7 +129,11 @@ public final class CsrMatrix implements AutoCloseable {
     for (int row = 0; row + 1 < pointers.length; row++) {
       if (pointers[row + 1] < pointers[row] || pointers[row + 1] > places.length) {
         throw new IllegalArgumentException(
-            "rowPointers is " + pointers[row + 1] + " after " + pointers[row] + ": expected monotone");
+            "rowPointers is "
+                + pointers[row + 1]
+                + " after "
+                + pointers[row]
+                + ": expected monotone");
       }
       for (int p = pointers[row]; p < pointers[row + 1]; p++) {
         boolean ascends = p == pointers[row] || places[p] > places[p - 1];

@@ -71,8 +71,7 @@ public final class EdgeScores {
    * @param scores as {@link #scores} gave them
    * @param keep BIT [edges]
    */
-  public void prune(
-      double fraction, double[] scores, Tensor rows, Tensor columns, Tensor keep) {
+  public void prune(double fraction, double[] scores, Tensor rows, Tensor columns, Tensor keep) {
     TensorChecks checks = new TensorChecks(backend).reads("rows", rows, DType.I32);
     checks.shape("rows", rows, scores.length);
     checks.reads("columns", columns, DType.I32).like("columns", columns, rows);

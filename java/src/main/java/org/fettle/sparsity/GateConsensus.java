@@ -12,9 +12,9 @@ import org.fettle.internal.TensorChecks;
 import org.fettle.internal.kernels.PenaltyKernels;
 
 /**
- * Consensus of hard gates over a batch (after the abstract of arXiv:2302.10798; the rule is our own):
- * with p a unit's share of open gates, the loss is the mean of {@code p (1 - p)}, its gradient goes
- * straight through the hard gate, and units with p above one half are kept.
+ * Consensus of hard gates over a batch (after the abstract of arXiv:2302.10798; the rule is our
+ * own): with p a unit's share of open gates, the loss is the mean of {@code p (1 - p)}, its
+ * gradient goes straight through the hard gate, and units with p above one half are kept.
  *
  * @param threshold above which a gate is open; 0.5 by default
  */

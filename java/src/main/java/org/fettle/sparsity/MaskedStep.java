@@ -16,10 +16,10 @@ import org.fettle.internal.Selector;
 import org.fettle.internal.kernels.MaskKernels;
 
 /**
- * A step of a plan whose parameters have masks ({@link org.fettle.Parameter#withMask}), with a policy
- * for the states of what is pruned. The parameter itself is +0 there after every step; gradients off
- * the mask have no effect on an elementwise rule, NaN included. The step counter is the plan's, so
- * what grows back meets the bias correction of all the others.
+ * A step of a plan whose parameters have masks ({@link org.fettle.Parameter#withMask}), with a
+ * policy for the states of what is pruned. The parameter itself is +0 there after every step;
+ * gradients off the mask have no effect on an elementwise rule, NaN included. The step counter is
+ * the plan's, so what grows back meets the bias correction of all the others.
  *
  * <p>States are set right in a pass of their own behind the step: {@link States#ZERO} reads and
  * writes every state once more, {@link States#FREEZE} twice, with a copy of the states.

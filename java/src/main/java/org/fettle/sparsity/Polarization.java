@@ -15,8 +15,8 @@ import org.fettle.internal.kernels.ScoreKernels;
 
 /**
  * The polarization regulariser of batch-normalization scales: {@code lambda (t sum |g| - sum |g -
- * alpha mean|)} over all layers, which draws scales to 0 or away from it (Zhuang et al. 2020). After
- * the step the caller clamps scales to [0, 1].
+ * alpha mean|)} over all layers, which draws scales to 0 or away from it (Zhuang et al. 2020).
+ * After the step the caller clamps scales to [0, 1].
  *
  * @param lambda &gt;= 0; 1e-4 in the authors' code
  * @param t the weight of the magnitudes; 1 by default

@@ -150,8 +150,7 @@ public sealed interface Proximal {
    *
    * @param size entries of a group, which divides the elements
    */
-  static void group(
-      Backend backend, double step, double lambda, int size, Tensor x, Tensor out) {
+  static void group(Backend backend, double step, double lambda, int size, Tensor x, Tensor out) {
     Range.nonNegative("step", step);
     Range.nonNegative("lambda", lambda);
     Range.check("group size", size, size >= 1, ">= 1");

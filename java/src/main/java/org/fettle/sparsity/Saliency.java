@@ -225,7 +225,9 @@ public final class Saliency {
     for (int i = 0; i < weights.size(); i++) {
       Tensor weight = weights.get(i);
       checks.reads("weight " + i, weight, DType.F32);
-      checks.writes("score " + i, scores.get(i), DType.F32).like("score " + i, scores.get(i), weight);
+      checks
+          .writes("score " + i, scores.get(i), DType.F32)
+          .like("score " + i, scores.get(i), weight);
       if (others != null) {
         String name = otherName + " " + i;
         checks.reads(name, others.get(i), DType.F32).like(name, others.get(i), weight);

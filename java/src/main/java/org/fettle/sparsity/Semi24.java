@@ -14,8 +14,8 @@ import org.fettle.internal.kernels.ProductKernels;
 
 /**
  * The 2:4 compressed format: of every four consecutive entries of a row the two that are kept, and
- * where they stood, two bits each. Codes are U8 [rows, columns / 8], two quads per byte, the first in
- * the low nibble; the position of the first kept entry stands in the lower two bits.
+ * where they stood, two bits each. Codes are U8 [rows, columns / 8], two quads per byte, the first
+ * in the low nibble; the position of the first kept entry stands in the lower two bits.
  *
  * <p>Quads with less than two entries that are not 0 are filled up by the table of PyTorch and
  * CUTLASS. cuSPARSELt's buffer is opaque and is not read or written here.
@@ -26,8 +26,8 @@ public final class Semi24 {
     /** Row-major, any element format. */
     CANONICAL,
     /**
-     * Reordered for CUTLASS, in words of 16 bits for F16 and BF16 and of 32 for I8. Needs a multiple
-     * of 32 rows and an even number of words per row.
+     * Reordered for CUTLASS, in words of 16 bits for F16 and BF16 and of 32 for I8. Needs a
+     * multiple of 32 rows and an even number of words per row.
      */
     CUTLASS
   }
@@ -262,5 +262,4 @@ public final class Semi24 {
     }
     Scratch.write(engine, to, out);
   }
-
 }

@@ -38,9 +38,7 @@ public final class SparseFeatures {
    * @param columns I32 [batch, k]
    */
   public void topK(int k, Tensor activations, Tensor values, Tensor columns) {
-    Selection.on(backend)
-        .withKey(Selection.Key.SIGNED)
-        .topRows(k, activations, values, columns);
+    Selection.on(backend).withKey(Selection.Key.SIGNED).topRows(k, activations, values, columns);
   }
 
   /**
@@ -48,8 +46,7 @@ public final class SparseFeatures {
    *
    * @param dead BIT [features], see {@link #dead}
    */
-  public void auxiliaryTopK(
-      int k, Tensor activations, Tensor dead, Tensor values, Tensor columns) {
+  public void auxiliaryTopK(int k, Tensor activations, Tensor dead, Tensor values, Tensor columns) {
     TensorChecks checks = new TensorChecks(backend).reads("activations", activations, DType.F32);
     checks.rank("activations", activations, 2);
     long features = activations.shape()[1];
@@ -141,9 +138,7 @@ public final class SparseFeatures {
     Engine engine = checks.done();
     try (Scratch scratch = new Scratch(engine)) {
       Tensor mask = scratch.tensor(DType.BIT, activations.shape());
-      Selection.on(backend)
-          .withKey(Selection.Key.SIGNED)
-          .keepLargest(budget, activations, mask);
+      Selection.on(backend).withKey(Selection.Key.SIGNED).keepLargest(budget, activations, mask);
       long n = activations.elements();
       engine.run(
           new KernelCall(ActivationKernels.RECTIFY_MASKED)
@@ -154,8 +149,8 @@ public final class SparseFeatures {
   }
 
   /**
-   * Counts the steps since every feature has fired: 0 where a chosen value, before rectification, is
-   * more than 1e-3, then one more everywhere.
+   * Counts the steps since every feature has fired: 0 where a chosen value, before rectification,
+   * is more than 1e-3, then one more everywhere.
    *
    * @param counters I32 [features]
    */
@@ -179,8 +174,8 @@ public final class SparseFeatures {
   }
 
   /**
-   * The features that have not fired for more than {@code threshold} steps, to be asked after {@link
-   * #count}.
+   * The features that have not fired for more than {@code threshold} steps, to be asked after
+   * {@link #count}.
    *
    * @param dead BIT [features]
    */
@@ -233,8 +228,7 @@ public final class SparseFeatures {
               .integers(target.shape()[1])
               .units(rows, target.elements()));
       double[] all = scratch.doubles(ratios);
-      double[] counted =
-          skipZeroRows ? Arrays.stream(all).filter(Double::isFinite).toArray() : all;
+      double[] counted = skipZeroRows ? Arrays.stream(all).filter(Double::isFinite).toArray() : all;
       double sum = 0;
       for (double one : counted) {
         sum += one;

@@ -92,10 +92,10 @@ final class CodeBookReplay implements MethodReplay {
     Tensor codes = bench.tensor(DType.U8, n);
     Tensor scales = bench.tensor(DType.F32, blocks);
     bench.run(
-            new KernelCall(BlockKernels.BLOCK_ENCODE)
-                .arrays(bench.tensor(values.floats(), n), codes, scales)
-                .integers(block, org.fettle.internal.BlockFormat.BLOCK_E4M3.code())
-                .units(blocks, n));
+        new KernelCall(BlockKernels.BLOCK_ENCODE)
+            .arrays(bench.tensor(values.floats(), n), codes, scales)
+            .integers(block, org.fettle.internal.BlockFormat.BLOCK_E4M3.code())
+            .units(blocks, n));
     for (byte code : bench.bytes(codes)) {
       outputs.add("code", code & 0xFF);
     }

@@ -135,7 +135,9 @@ final class EstimatorReplay implements MethodReplay {
     Tensor g = tensor(golden, bench, "grad_out");
     outputs.add(
         "grad_scale",
-        lsq.backward(backend, x, g, scale, 0.0, hyper.number("grad_scale"), out).step().stream().mapToDouble(Double::doubleValue).toArray());
+        lsq.backward(backend, x, g, scale, 0.0, hyper.number("grad_scale"), out).step().stream()
+            .mapToDouble(Double::doubleValue)
+            .toArray());
     outputs.add("grad_x", bench.floats(out));
   }
 

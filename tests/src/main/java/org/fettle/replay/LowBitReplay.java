@@ -223,8 +223,7 @@ final class LowBitReplay implements MethodReplay {
       float[] unrounded = bench.floats(exact.state(0, name));
       float[] values = format.codeValues();
       for (int i = 0; i < elements(); i++) {
-        int code =
-            format.bits() == 8 ? bytes[i] & 0xFF : bytes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
+        int code = format.bits() == 8 ? bytes[i] & 0xFF : bytes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
         outputs.add(codes.name(), code);
         int wanted = code(row, i);
         double scaled = unrounded[i] / scale(row, i);

@@ -98,8 +98,7 @@ final class SparseFormatReplay implements MethodReplay {
       double value =
           dtype == DType.F16
               ? Formats.decode(
-                  DType.F16,
-                  (short) ((round[2 * i] & 0xFF) | (round[2 * i + 1] & 0xFF) << 8))
+                  DType.F16, (short) ((round[2 * i] & 0xFF) | (round[2 * i + 1] & 0xFF) << 8))
               : round[i];
       if (value != values[i]) {
         throw new IllegalStateException("decompressed " + value + " at " + i + ": " + values[i]);

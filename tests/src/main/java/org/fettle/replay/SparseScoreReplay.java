@@ -31,7 +31,13 @@ final class SparseScoreReplay implements MethodReplay {
   @Override
   public Set<String> methods() {
     return Set.of(
-        "masked-step", "structured-score", "saliency", "prox", "relevance-decay", "polarization", "gate-consensus");
+        "masked-step",
+        "structured-score",
+        "saliency",
+        "prox",
+        "relevance-decay",
+        "polarization",
+        "gate-consensus");
   }
 
   @Override
@@ -115,8 +121,7 @@ final class SparseScoreReplay implements MethodReplay {
         masked.step(new Step());
         outputs.add("weight", bench.floats(w));
         for (int k = 0; k < rule.states().size(); k++) {
-          outputs.add(
-              "state" + (k + 1), bench.floats(plan.state(0, rule.states().get(k))));
+          outputs.add("state" + (k + 1), bench.floats(plan.state(0, rule.states().get(k))));
         }
       }
     }
@@ -143,8 +148,7 @@ final class SparseScoreReplay implements MethodReplay {
       scores.inputs(norm, w, ins);
       outputs.add("in_" + ending, doubles(bench, ins));
       long rest = w.elements() / out;
-      Tensor blocks =
-          bench.tensor(DType.F64, (out + size - 1) / size, (rest + size - 1) / size);
+      Tensor blocks = bench.tensor(DType.F64, (out + size - 1) / size, (rest + size - 1) / size);
       scores.blocks(norm, w, size, blocks);
       outputs.add("block_" + ending, doubles(bench, blocks));
     }

@@ -24,8 +24,21 @@ import org.junit.jupiter.api.Test;
 /** Every format gives the same bits on every backend, and what it encodes it decodes. */
 class FormatsSameBitsTest {
   private static final long[][] SHAPES = {
-    {0}, {1}, {7}, {511}, {512}, {513}, {4095}, {4097}, {3, 0}, {1, 1}, {5, 33}, {129, 130},
-    {300, 40}, {2, 40000}, {3, 7, 11}
+    {0},
+    {1},
+    {7},
+    {511},
+    {512},
+    {513},
+    {4095},
+    {4097},
+    {3, 0},
+    {1, 1},
+    {5, 33},
+    {129, 130},
+    {300, 40},
+    {2, 40000},
+    {3, 7, 11}
   };
 
   private static List<QuantizationFormat> gridFormats() {
@@ -77,7 +90,9 @@ class FormatsSameBitsTest {
                 format instanceof IntegerFormat || format instanceof Fp8Format);
         expected = expected == null ? actual : expected;
         Probe.assertSame(
-            format + " of " + java.util.Arrays.toString(shape) + " on " + backend, expected, actual);
+            format + " of " + java.util.Arrays.toString(shape) + " on " + backend,
+            expected,
+            actual);
       }
     }
   }
@@ -179,7 +194,9 @@ class FormatsSameBitsTest {
           assertEquals(code, format.encode(value), format + " code " + code);
         }
       }
-      assertEquals(format.largest(), format.decode(format == Minifloat.E8M0 ? 254 : format.encode(Float.MAX_VALUE)));
+      assertEquals(
+          format.largest(),
+          format.decode(format == Minifloat.E8M0 ? 254 : format.encode(Float.MAX_VALUE)));
     }
   }
 

@@ -25,7 +25,10 @@ final class Probe {
     return backends;
   }
 
-  /** Values of many magnitudes, with ties, subnormals, signed zeros and, if asked for, NaN and infinities. */
+  /**
+   * Values of many magnitudes, with ties, subnormals, signed zeros and, if asked for, NaN and
+   * infinities.
+   */
   static Tensor values(long seed, boolean odd, long... shape) {
     Tensor tensor = Tensor.allocate(DType.F32, shape);
     Random random = new Random(seed);
@@ -82,7 +85,9 @@ final class Probe {
       int at = expected.get(k).mismatch(actual.get(k));
       if (at >= 0) {
         assertEquals(
-            expected.get(k).get(at), actual.get(k).get(at), what + ", tensor " + k + ", byte " + at);
+            expected.get(k).get(at),
+            actual.get(k).get(at),
+            what + ", tensor " + k + ", byte " + at);
       }
     }
   }

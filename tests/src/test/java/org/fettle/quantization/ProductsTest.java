@@ -22,8 +22,16 @@ import org.junit.jupiter.api.Test;
 /** Products of integers and signs against plain loops, on every backend and by every path. */
 class ProductsTest {
   private static final int[][] SHAPES = {
-    {1, 1, 1}, {3, 5, 7}, {17, 16, 64}, {64, 128, 65}, {65, 129, 63}, {1, 300, 130}, {200, 1, 4099},
-    {33, 40, 127}, {5, 0, 3}, {4, 4, 0}
+    {1, 1, 1},
+    {3, 5, 7},
+    {17, 16, 64},
+    {64, 128, 65},
+    {65, 129, 63},
+    {1, 300, 130},
+    {200, 1, 4099},
+    {33, 40, 127},
+    {5, 0, 3},
+    {4, 4, 0}
   };
 
   private static List<String> paths() {

@@ -58,16 +58,14 @@ public final class FormatKernels {
     int magnitude = bits == 32 ? 0x7FFFFFFF : bits == 16 ? 0x7FFF : 0xFF;
     for (long row = first; row < last; row++) {
       int[] dense = Copies.words(call.array(0), row * columns, columns, bits);
-      boolean[] mask =
-          call.array(1) == null ? null : flags(call.array(1), row * columns, columns);
+      boolean[] mask = call.array(1) == null ? null : flags(call.array(1), row * columns, columns);
       int[] values = new int[columns / 2];
       byte[] codes = new byte[columns / 8];
       long wrong = 0;
       for (int quad = 0; quad < columns / 4; quad++) {
         int kept = 0;
         for (int j = 0; j < 4; j++) {
-          boolean one =
-              mask != null ? mask[4 * quad + j] : (dense[4 * quad + j] & magnitude) != 0;
+          boolean one = mask != null ? mask[4 * quad + j] : (dense[4 * quad + j] & magnitude) != 0;
           kept |= (one ? 1 : 0) << j;
         }
         wrong += Integer.bitCount(kept) > 2 ? 1 : 0;
@@ -187,8 +185,7 @@ public final class FormatKernels {
       long row = (long) Copies.ints(call.array(1), unit, 1)[0] * b;
       long column = (long) Copies.ints(call.array(2), unit, 1)[0] * b;
       for (int i = 0; i < b && column >= 0 && row + i < rows; i++) {
-        float[] x =
-            Copies.floats(call.array(0), (unit * b + i) * b, Math.min(b, columns - column));
+        float[] x = Copies.floats(call.array(0), (unit * b + i) * b, Math.min(b, columns - column));
         Copies.put(call.array(3), (row + i) * columns + column, x);
       }
     }

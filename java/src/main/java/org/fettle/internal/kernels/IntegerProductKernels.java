@@ -13,7 +13,8 @@ public final class IntegerProductKernels {
   public static final Kernel PACK = new Kernel("product_pack", IntegerProductKernels::pack);
 
   /** Products of integers, with the epilogue. */
-  public static final Kernel INTEGER = new Kernel("integer_product", IntegerProductKernels::integer);
+  public static final Kernel INTEGER =
+      new Kernel("integer_product", IntegerProductKernels::integer);
 
   /** Products of integers with a scale per block of 32 x 32. */
   public static final Kernel BLOCK = new Kernel("block_product", IntegerProductKernels::block);

@@ -60,9 +60,7 @@ public final class PenaltyKernels {
       return x;
     }
     if (kind == 2) {
-      return magnitude <= shape * lambda
-          ? soft(x, step * lambda) / (1.0 - step / shape)
-          : x;
+      return magnitude <= shape * lambda ? soft(x, step * lambda) / (1.0 - step / shape) : x;
     }
     return x * x <= 2.0 * step * lambda ? 0.0 : x;
   }

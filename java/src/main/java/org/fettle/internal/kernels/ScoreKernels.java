@@ -40,8 +40,7 @@ public final class ScoreKernels {
   }
 
   private static void store(JavaCall call, long at, long finish, double sum) {
-    double score =
-        finish == 1 ? Math.sqrt(sum) : finish == 2 ? (sum < 0.0 ? -sum : sum) : sum;
+    double score = finish == 1 ? Math.sqrt(sum) : finish == 2 ? (sum < 0.0 ? -sum : sum) : sum;
     if (call.array(2).dtype() == DType.F64) {
       call.array(2).putDoubles(at, new double[] {score}, 1);
     } else {
@@ -77,8 +76,7 @@ public final class ScoreKernels {
       LaneSum sum = new LaneSum();
       for (long i = row; i < Math.min(row + b, rows); i++) {
         for (float x :
-            Copies.floats(
-                call.array(0), i * columns + column, Math.min(b, columns - column))) {
+            Copies.floats(call.array(0), i * columns + column, Math.min(b, columns - column))) {
           sum.add(term(call.integer(3), x, x));
         }
       }
