@@ -44,6 +44,9 @@ public final class Doctor {
     if (NativeLibrary.isLoaded()) {
       line(out, "cpu library", NativeLibrary.origin());
       line(out, "cpu tiers", String.join(", ", NativeLibrary.tierNames()));
+      for (String tier : NativeLibrary.missingTierNames()) {
+        line(out, "cpu tier " + tier, "not used: this CPU or operating system does not support it");
+      }
     } else {
       line(out, "cpu library", "not loaded: " + NativeLibrary.reason());
     }
@@ -71,6 +74,7 @@ public final class Doctor {
   }
 
   private static void backends(PrintStream out) {
+    String forced = System.getProperty("fettle.backend");
     String chosen;
     try {
       chosen = Backend.best().name();
@@ -84,10 +88,15 @@ public final class Doctor {
         state = "not available: " + backend.reason();
       } else if (backend.name().equals(chosen)) {
         state = "chosen for tensors on the CPU";
-      } else if (backend.name().equals("java")) {
-        state = "available" + (Arithmetic.hardwareFma() ? "" : ", slow: no fma instruction");
+      } else if (backend.name().startsWith("cuda")) {
+        state = "available, for tensors on its device";
+      } else if (forced != null) {
+        state = "available, not chosen: -Dfettle.backend forces " + forced;
+      } else {
+        state = "available, not chosen: " + chosen + " is faster and gives the same bits";
       }
-      line(out, "backend " + backend.name(), state);
+      boolean slow = backend.name().equals("java") && !Arithmetic.hardwareFma();
+      line(out, "backend " + backend.name(), state + (slow ? "; slow: no fma instruction" : ""));
     }
   }
 

@@ -74,6 +74,13 @@ public final class NativeLibrary {
     return names;
   }
 
+  /** The names of the tiers that this CPU or its operating system lacks. */
+  public static List<String> missingTierNames() {
+    List<String> names = new ArrayList<>(List.of(TIER_NAMES));
+    names.removeAll(tierNames());
+    return names;
+  }
+
   /** The version of the JavaCPP on the class path, as {@link Loader} tells it; null if unknown. */
   public static String javacppRuntimeVersion() {
     try {
