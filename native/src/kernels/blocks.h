@@ -136,21 +136,6 @@ struct BlockEncode {
   }
 };
 
-struct BlockDecode {
-  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
-    const CallBlock block = CallBlock::of(call, unit);
-    const int64_t bits = bitsOfCode(call.integer[1]);
-    const float scale = arrayOf<const float>(call, 2)[unit];
-    withCodec(call.integer[1], [&](auto codec) {
-      using Codec = decltype(codec);
-      for (int64_t i = block.first; i < block.first + block.n; i++) {
-        const float code = float(codeAt(arrayOf<const uint8_t>(call, 1), bits, i));
-        arrayOf<float>(call, 0)[i] = Codec::decode(code) * scale;
-      }
-    });
-  }
-};
-
 // x / scale to an integer of -127 .. 127, up or down in magnitude with the probability of the distance. Array 0: F32; array 1:
 // I8; number 0: scale; integers: seed, step, stream. A unit is a chunk. NaN gives 0.
 struct StochasticInt8 {

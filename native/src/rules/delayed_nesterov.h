@@ -23,7 +23,7 @@ struct DelayedNesterov : RuleDefaults {
 
   FETTLE_FN Coefficients coefficients(const StepContext& step) {
     const double* h = step.hyper;
-    const bool milestone = step.step % int64_t(h[arrivals]) == 0;
+    const bool milestone = step.step % (h[arrivals] >= 1.0 ? int64_t(h[arrivals]) : 1) == 0;
     const double momentumShare = milestone ? 1.0 - h[share] * h[arrivals] + h[share] : h[share];
     return {float(h[beta]), float(1.0 / h[arrivals]), float(momentumShare * h[beta]), float(-h[lr]),
             milestone ? 1.0f : 0.0f};

@@ -171,8 +171,8 @@ public final class Transcendental {
   }
 
   /**
-   * x^k for k in [0, 1] and x = 0 or a square root (2^-75 and above); 0^0 is 1; infinity and NaN
-   * stay (k = 0: 1).
+   * x^k for k in [0, 1] and x = 0 or a square root of a float (2^-75 to 2^64); 0^0 is 1; infinity
+   * and NaN stay (k = 0: 1).
    */
   public static float powerBelowOne(float x, float k) {
     if (k == 0f) {

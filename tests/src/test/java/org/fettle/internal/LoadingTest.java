@@ -92,7 +92,10 @@ class LoadingTest {
   void isLoadedFromTheModulePath() throws Exception {
     List<String> modules = new ArrayList<>();
     for (String element : CLASS_PATH.split(File.pathSeparator)) {
-      if (element.contains("javacpp") || element.contains("gson") || holdsFettle(element)) {
+      if (element.contains("javacpp")
+          || element.contains("gson")
+          || element.contains("ojalgo")
+          || holdsFettle(element)) {
         modules.add(element);
       }
     }

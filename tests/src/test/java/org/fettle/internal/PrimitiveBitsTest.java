@@ -88,7 +88,7 @@ class PrimitiveBitsTest {
       inPlace = primitive.outputs() > 0 && random.nextBoolean();
       threads = new int[] {1, 2, 5}[random.nextInt(3)];
       seed = random.nextLong();
-      factors = new double[4];
+      factors = new double[6];
       for (int k = 0; k < factors.length; k++) {
         factors[k] = Math.scalb(0.5 + random.nextDouble(), random.nextInt(-4, 3));
       }
@@ -203,7 +203,8 @@ class PrimitiveBitsTest {
       for (int item = 0; item < shapes.size(); item++) {
         for (int k = 0; k < dtypes.length; k++) {
           int offset = offsets.get(item * dtypes.length + k);
-          boolean written = k == primitive.inputs() || (inPlace && k == 0);
+          int output = k - primitive.inputs();
+          boolean written = (output >= 0 && output < primitive.outputs()) || (inPlace && k == 0);
           if (!written) {
             continue;
           }

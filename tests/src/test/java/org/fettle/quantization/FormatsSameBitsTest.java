@@ -23,23 +23,8 @@ import org.junit.jupiter.api.Test;
 
 /** Every format gives the same bits on every backend, and what it encodes it decodes. */
 class FormatsSameBitsTest {
-  private static final long[][] SHAPES = {
-    {0},
-    {1},
-    {7},
-    {511},
-    {512},
-    {513},
-    {4095},
-    {4097},
-    {3, 0},
-    {1, 1},
-    {5, 33},
-    {129, 130},
-    {300, 40},
-    {2, 40000},
-    {3, 7, 11}
-  };
+  /** Fewer, for every format meets every one. */
+  private static final long[][] GRID_SHAPES = {{0}, {7}, {513}, {3, 0}, {5, 33}, {129, 130}};
 
   private static List<QuantizationFormat> gridFormats() {
     List<QuantizationFormat> formats = new ArrayList<>();
@@ -67,7 +52,7 @@ class FormatsSameBitsTest {
 
   @Test
   void grids() {
-    for (long[] shape : SHAPES) {
+    for (long[] shape : GRID_SHAPES) {
       for (boolean odd : new boolean[] {false, true}) {
         Tensor values = Probe.values(shape.length + shape[0], odd, shape);
         for (QuantizationFormat format : gridFormats()) {

@@ -50,7 +50,12 @@ class ReplayTest {
       }
       Values expected = golden.array(name);
       double largest = largest(expected.doubles());
-      for (int i = 0; i < expected.length(); i += Math.max(1, expected.length() / 3)) {
+      // Methods of class T start every step from the row before, so only the last row is an
+      // expectation alone.
+      boolean restarts =
+          Limits.classOf(golden.method()).equals("T") && expected.isStepped(golden.steps());
+      int first = restarts ? expected.length() / golden.steps() * (golden.steps() - 1) : 0;
+      for (int i = first; i < expected.length(); i += Math.max(1, expected.length() / 3)) {
         double[] values = expected.doubles();
         Limits.Limit limit = Limits.of(golden, expected);
         // Twice the limit: what is computed may be off by nearly the limit in the same direction.
@@ -58,6 +63,9 @@ class ReplayTest {
         values[i] = Double.isFinite(values[i]) ? values[i] + Math.max(change, 1e-30) : 0;
         if (expected.isInteger()) {
           values[i] = expected.get(i) + 1;
+          if (values[i] == expected.get(i)) {
+            continue; // words of 64 bits, which a double does not tell apart
+          }
         }
         Values changed = new Values(name, expected.dtype(), shape(expected), values);
         Replays.Result result = Replays.replay(GoldenFiles.with(fresh(file), changed), "java");
