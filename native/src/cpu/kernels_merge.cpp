@@ -84,7 +84,7 @@ FETTLE_FN int mergeAt(const MergeFactors& c, int models, bool begins, bool ends,
 
 template <class M>
 struct CpuKernel<Merge<M>> {
-  static void unit(const fettle_call& call, int64_t unit) {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     alignas(64) float scratch[12][mergeStride];
     alignas(64) float extra[3][mergeStride];
     const RowSpan at = Merge<M>::span(call, unit);
@@ -128,7 +128,7 @@ struct CpuKernel<Merge<M>> {
 
 template <>
 struct CpuKernel<DeltaDots> {
-  static void unit(const fettle_call& call, int64_t unit) {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     constexpr int most = DeltaDots::most;
     alignas(64) float scratch[most][mergeStride];
     Lanes lanes[most * (most + 1) / 2];
@@ -171,7 +171,7 @@ struct CpuKernel<DeltaDots> {
 
 template <>
 struct CpuKernel<DeviationSums> {
-  static void unit(const fettle_call& call, int64_t unit) {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     alignas(64) float scratch[mergeStride];
     alignas(64) float deviation[mergeStride];
     alignas(64) float ones[mergeStride];
@@ -206,7 +206,7 @@ template <>
 struct CpuKernel<MoveAverages> {
   using Kernel = MoveAverages;
 
-  static void unit(const fettle_call& call, int64_t unit) {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     alignas(64) float scratch[2][mergeStride];
     const int64_t start = unit * FETTLE_CHUNK;
     const int64_t end = smaller(start + FETTLE_CHUNK, call.elements[0]);
@@ -270,7 +270,7 @@ double rowDot(const fettle_call& call, int a, int b, int scratchSlot, int64_t ro
 
 template <>
 struct CpuKernel<RowNormalize> {
-  static void unit(const fettle_call& call, int64_t row) {
+  FETTLE_FN void unit(const fettle_call& call, int64_t row) {
     alignas(64) float scratch[2][mergeStride];
     const int64_t end = (row + 1) * call.integer[0];
     const float c = RowNormalize::factor(call, rowDot(call, 0, 0, 2, row));
@@ -291,7 +291,7 @@ struct CpuKernel<RowNormalize> {
 
 template <>
 struct CpuKernel<RowNormalizeGradient> {
-  static void unit(const fettle_call& call, int64_t row) {
+  FETTLE_FN void unit(const fettle_call& call, int64_t row) {
     alignas(64) float scratch[3][mergeStride];
     const int64_t end = (row + 1) * call.integer[0];
     const double square = rowDot(call, 0, 0, 3, row);
