@@ -61,11 +61,13 @@ FETTLE_DEVICE void load(const fettle_tensor& tensor, int64_t element, Part part,
   loaded.average = averages(tensor) ? loadRaw(tensor.average, element, part) : Raw{};
 }
 
-// +0 where the mask's bit is 0, whatever stood there. element is a multiple of 4.
-FETTLE_DEVICE void applyMask(const uint8_t* mask, int64_t element, Quad& p) {
-  const unsigned bits = unsigned(loadGlobal(mask + element / 8)) >> unsigned(element % 8);
+// What a step leaves of a state where the mask prunes.
+FETTLE_DEVICE void maskState(const fettle_plan& plan, unsigned kept, const Quad& before, Quad& state) {
   FETTLE_UNROLL
-  for (int k = 0; k < quadElements; k++) p.value[k] = (bits >> k & 1u) != 0 ? p.value[k] : 0.0f;
+  for (int k = 0; k < quadElements; k++) {
+    const float pruned = plan.masked_states == FETTLE_MASKED_FREEZE ? before.value[k] : 0.0f;
+    state.value[k] = (kept >> k & 1u) != 0 ? state.value[k] : pruned;
+  }
 }
 
 // The rule's arithmetic.
@@ -88,12 +90,23 @@ template <class R>
 FETTLE_DEVICE void finish(const fettle_plan& plan, const fettle_tensor& tensor, const RowNumbers& row, int64_t element,
                           Part part, const Loaded<R>& loaded) {
   Quad p = decode(loaded.parameter, tensor.parameter.dtype);
-  const Quad g = decode(loaded.gradient, tensor.gradient.dtype);
+  Quad g = decode(loaded.gradient, tensor.gradient.dtype);
   Quad state[R::states + 1];
   FETTLE_UNROLL
   for (int j = 0; j < R::states; j++) state[j] = decode(loaded.state[j], tensor.state[j].dtype);
+  const unsigned kept = tensor.mask == nullptr ? 0 : keptBits(tensor.mask, element, part);
+  if (hides(plan, tensor)) {
+    applyMask(kept, p);
+    applyMask(kept, g);
+  }
   updateQuad<R>(coefficientsOf<R>(tensor, row), prologueOf(tensor), p, g, state);
-  if (tensor.mask != nullptr) applyMask(tensor.mask, element, p);
+  if (tensor.mask != nullptr) applyMask(kept, p);
+  if (hides(plan, tensor)) {
+    FETTLE_UNROLL
+    for (int j = 0; j < R::states; j++) {
+      maskState(plan, kept, decode(loaded.state[j], tensor.state[j].dtype), state[j]);
+    }
+  }
   if (averages(tensor)) {
     Quad average = decode(loaded.average, tensor.average.dtype);
     FETTLE_UNROLL

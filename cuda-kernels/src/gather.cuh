@@ -44,7 +44,8 @@ FETTLE_DEVICE void take(double& lane, const Terms<float>& terms, int j) {
 
 // One chunk of a rule's gather: sum k of the chunk is left in sums[k] of the first thread.
 template <class R>
-FETTLE_DEVICE void gatherChunk(const fettle_tensor& tensor, int gather, int64_t first, int n, double* sums) {
+FETTLE_DEVICE void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gather, int64_t first, int n,
+                               double* sums) {
   typename R::Coefficients c;
   memcpy(&c, tensor.coefficients, sizeof c);
   const Prologue prologue = prologueOf(tensor);
@@ -64,11 +65,18 @@ FETTLE_DEVICE void gatherChunk(const fettle_tensor& tensor, int gather, int64_t 
     FETTLE_UNROLL
     for (int f = 0; f < rowsInFlight; f++) {
       const Part part = partIn(row + f * rowElements + thread, n);
-      const Quad parameter = decode(p[f], tensor.parameter.dtype);
-      const Quad gradient = decode(g[f], tensor.gradient.dtype);
+      Quad parameter = decode(p[f], tensor.parameter.dtype);
+      Quad gradient = decode(g[f], tensor.gradient.dtype);
       Quad state[R::states + 1];
       FETTLE_UNROLL
       for (int j = 0; j < R::states; j++) state[j] = decode(s[f][j], tensor.state[j].dtype);
+      if (hides(plan, tensor)) {
+        const unsigned kept = keptBits(tensor.mask, first + row + f * rowElements + thread, part);
+        applyMask(kept, parameter);
+        applyMask(kept, gradient);
+        FETTLE_UNROLL
+        for (int j = 0; j < R::states; j++) applyMask(kept, state[j]);
+      }
       FETTLE_UNROLL
       for (int k = 0; k < quadElements; k++) {
         float one[R::states + 1];
@@ -99,7 +107,7 @@ __global__ void __launch_bounds__(mostThreads) gather(Tables tables, Span units,
     const int64_t chunk = int64_t(unit.chunk);
     double sums[R::sums];
     const ChunkSpan span = spanOf(tensor, chunk);
-    gatherChunk<R>(tensor, gather, span.first, int(span.last - span.first), sums);
+    gatherChunk<R>(plan, tensor, gather, span.first, int(span.last - span.first), sums);
     if (threadIdx.x % warpThreads != 0) continue;
     for (int j = 0; j < R::sums; j++) plan.sums[j * plan.chunk_count + tensor.first_chunk + chunk] = sums[j];
   }

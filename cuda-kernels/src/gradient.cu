@@ -32,7 +32,10 @@ __global__ void __launch_bounds__(mostThreads) gradient(Tables tables, Span unit
       FETTLE_UNROLL
       for (int f = 0; f < gradientRows; f++) {
         const Part part = partIn(row + f * rowElements + thread * quadElements, n);
-        const Quad g = decode(raw[f], tensor.gradient.dtype);
+        Quad g = decode(raw[f], tensor.gradient.dtype);
+        if (hides(plan, tensor)) {
+          applyMask(keptBits(tensor.mask, span.first + row + f * rowElements + thread * quadElements, part), g);
+        }
         FETTLE_UNROLL
         for (int k = 0; k < quadElements; k++) {
           if (!part.holds(k)) continue;

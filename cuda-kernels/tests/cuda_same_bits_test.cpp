@@ -165,6 +165,7 @@ void randomPlans(int count) {
     const int groups = 1 + random.below(4);
     for (int k = 0; k < groups; k++) spec.rules.push_back(random.below(test::ruleCount()));
     spec.policy = random.below(3);
+    spec.maskedStates = random.below(3);
     spec.clipKind = random.below(3);
     spec.maxNorm = random.pick({0.1, 1.0, 1e9});
     spec.clipValue = random.pick({0.25, 1.0 / 0.0, 1.0 / 0.0});

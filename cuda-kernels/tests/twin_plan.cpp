@@ -123,6 +123,7 @@ TwinPlan::TwinPlan(const PlanSpec& from, uint64_t seed) : spec(from), random(see
   }
   if (spec.clipKind != FETTLE_CLIP_NONE || spec.policy != FETTLE_PASS) host.gradient_pass = 1;
   host.non_finite_policy = spec.policy;
+  host.masked_states = spec.maskedStates;
   host.clip_kind = spec.clipKind;
   host.max_norm = spec.maxNorm;
   host.clip_value = spec.clipValue;

@@ -52,6 +52,7 @@ struct PlanSpec {
   double lossScale = 1.0;
   bool gradientPass = false;
   int64_t averageInterval = 1;
+  int64_t maskedStates = FETTLE_MASKED_ZERO;
   int64_t averageWarmup = FETTLE_WARMUP_NONE;
   uint64_t seed = 1;
 };

@@ -19,6 +19,7 @@ const int64_t layout[] = {
     FETTLE_AT(fettle_plan, average_warmup_ratio), FETTLE_AT(fettle_plan, average_interval),
     FETTLE_AT(fettle_plan, gradient_norm), FETTLE_AT(fettle_plan, rule_norm), FETTLE_AT(fettle_plan, tensor_sums),
     FETTLE_AT(fettle_plan, row_count), FETTLE_AT(fettle_plan, row_sums), FETTLE_AT(fettle_plan, row_coefficients),
+    FETTLE_AT(fettle_plan, masked_states),
     int64_t(sizeof(fettle_plan)),
 
     FETTLE_AT(fettle_tensor, parameter), FETTLE_AT(fettle_tensor, gradient), FETTLE_AT(fettle_tensor, state),

@@ -70,6 +70,13 @@ enum fettle_warmup {
   FETTLE_WARMUP_UNIFORM = 6      /* c / (c + 1), c = (i - W) / average_interval; moves where that is whole, i >= W */
 };
 
+/* What becomes of a rule's states where the pruning mask is 0. The parameter is +0 there after every step. */
+enum fettle_masked_states {
+  FETTLE_MASKED_ZERO = 0,   /* they become 0 */
+  FETTLE_MASKED_FREEZE = 1, /* they stay what they were */
+  FETTLE_MASKED_UPDATE = 2  /* they go on as if there were no mask, and the gradient counts in every norm */
+};
+
 /* Phases of a step, in order. A phase ends where a reduction must be complete. */
 enum fettle_phase { FETTLE_PHASE_GRADIENT = 0, FETTLE_PHASE_GATHER = 1, FETTLE_PHASE_APPLY = 2 };
 
@@ -152,6 +159,7 @@ typedef struct fettle_plan {
   int64_t row_count;
   double* row_sums;     /* FETTLE_MAX_SUMS planes of row_count sums, and one plane of scratch behind them */
   float* row_coefficients; /* FETTLE_MAX_ROW_COEFFICIENTS planes of row_count floats */
+  int64_t masked_states; /* enum fettle_masked_states */
 } fettle_plan;
 
 #ifdef __cplusplus

@@ -41,7 +41,7 @@ Noise noiseOf(const fettle_plan& plan, const fettle_tensor& tensor, int purpose)
 }
 
 // The arrays from element `first` on, n elements of them.
-Tile tileAt(const RuleEntry& rule, const fettle_tensor& tensor, int64_t first, int64_t n) {
+Tile tileAt(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor& tensor, int64_t first, int64_t n) {
   constexpr Array none = {nullptr, FETTLE_F32};
   Tile tile;
   tile.p = arrayAt(tensor.parameter, first);
@@ -51,6 +51,7 @@ Tile tileAt(const RuleEntry& rule, const fettle_tensor& tensor, int64_t first, i
   tile.copy = arrayAt(tensor.copy, first);
   tile.mask = tensor.mask == nullptr ? nullptr : tensor.mask + first / 8;
   tile.firstBit = int(first % 8);
+  tile.maskedStates = plan.masked_states;
   tile.averageKeep = tensor.average_keep;
   tile.averageTake = tensor.average_take;
   tile.transforms = !prologueOf(tensor).isIdentity();
@@ -136,7 +137,7 @@ int stagedElements(const Written& written) {
 void updateStaged(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor& tensor, const Written& written,
                   const float* coefficients, int64_t first, int n) {
   alignas(64) float values[writtenArrays][FETTLE_CHUNK + 48];
-  Tile tile = tileAt(rule, tensor, first, n);
+  Tile tile = tileAt(plan, rule, tensor, first, n);
   Array* array[writtenArrays] = {&tile.p, &tile.average, &tile.copy};
   for (int k = 3; k < written.count; k++) array[k] = &tile.state[k - 3];
   bool staged[writtenArrays];
@@ -169,7 +170,7 @@ void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, const float
   const Written written = writtenBy(rule, tensor);
   const int elements = stagedElements(written);
   if (elements == 0) {
-    updateWhole(rule, tensor, coefficients, tileAt(rule, tensor, first, last - first));
+    updateWhole(rule, tensor, coefficients, tileAt(plan, rule, tensor, first, last - first));
     return;
   }
   for (int64_t at = first; at < last; at += elements) {
@@ -217,7 +218,7 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
   const ChunkSpan span = spanOf(tensor, chunk);
   for (int64_t at = span.first; at < span.last; at += tileElements) {
     const int n = int(least(tileElements, span.last - at));
-    Tile tile = tileAt(rule, tensor, at, n);
+    Tile tile = tileAt(plan, rule, tensor, at, n);
     const auto stage = [&](const fettle_operand& operand, Array& array, float* to) {
       if (!isBlocked(operand)) return;
       decodeBlocks(tensor, operand, at, n, to);
@@ -248,6 +249,7 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
   lanes.clear();
   const Prologue prologue = normPrologueOf(tensor);
   const ChunkSpan span = spanOf(tensor, chunk);
+  const bool hides = tensor.mask != nullptr && plan.masked_states != FETTLE_MASKED_UPDATE;
   bool finite = true;
   for (int64_t at = span.first; at < span.last; at += tileElements) {
     const int n = int(least(tileElements, span.last - at));
@@ -257,7 +259,7 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
       decodeTile(gradient, n, decoded);
       g = decoded;
     }
-    finite &= prologueTile(prologue, g, n, values);
+    finite &= prologueTile(prologue, g, hides ? tensor.mask + at / 8 : nullptr, int(at % 8), n, values);
     accumulate(lanes, values, values, n);
   }
   if (!finite) __atomic_store_n(&plan.non_finite, 1, __ATOMIC_RELAXED);

@@ -18,6 +18,7 @@ struct Tile {
   Array copy;
   const uint8_t* mask;
   int firstBit;  // of the mask's first byte
+  int64_t maskedStates;
   float averageKeep;
   float averageTake;
   bool transforms;  // whether the prologue does anything
@@ -28,7 +29,24 @@ struct Tile {
     for (int k = 0; k < states; k++) all = all && state[k].dtype == stateFormat;
     return all;
   }
+
+  // Whether what the mask prunes is hidden from the rule.
+  FETTLE_INLINE bool hides() const { return mask != nullptr && maskedStates != FETTLE_MASKED_UPDATE; }
+  // Which of the lanes from element i on the mask keeps; nothing behind element n - 1 is read.
+  FETTLE_INLINE Mask kept(int64_t i) const { return keptLanes(mask + i / 8, firstBit, n - i); }
 };
+
+// What a step leaves of the states from element i on where the mask prunes. Called before anything is stored.
+template <class R, int64_t stateFormat>
+FETTLE_FN void maskStates(const Tile& tile, int64_t i, Mask kept, Vector* state) {
+  for (int k = 0; k < R::states; k++) {
+    if (tile.maskedStates == FETTLE_MASKED_FREEZE) {
+      state[k] = select(kept, state[k], loadFrom<stateFormat>(tile.state[k], i));
+    } else {
+      state[k] = masked(state[k], kept);
+    }
+  }
+}
 
 // The whole pipeline, a vector at a time from memory to memory: n is a multiple of Vector::lanes. Each vector of every
 // array is loaded before the first store. pFormat, gFormat and stateFormat are formats or anyFormat.
@@ -46,9 +64,14 @@ static void updateVectors(const float* coefficients, const Prologue& givenProlog
     for (int k = 0; k < R::states; k++) state[k] = loadFrom<stateFormat>(tile.state[k], i);
     Vector average(0.0f);
     if (tile.average.data != nullptr) average = loadFrom<anyFormat>(tile.average, i);
+    if (tile.hides()) {
+      p = masked(p, tile.kept(i));
+      g = masked(g, tile.kept(i));
+    }
     if (tile.transforms) g = prologue.apply(g);
     R::update(c, p, g, state);
-    if (tile.mask != nullptr) p = masked(p, tile.mask + i / 8, tile.firstBit);
+    if (tile.mask != nullptr) p = masked(p, tile.kept(i));
+    if (tile.hides()) maskStates<R, stateFormat>(tile, i, tile.kept(i), state);
     if (tile.average.data != nullptr) {
       average = movingAverage(average, p, Vector(tile.averageKeep), Vector(tile.averageTake));
       storeTo<anyFormat>(tile.average, i, average);
@@ -83,6 +106,11 @@ static void gatherTile(int k, const float* coefficients, const Prologue& prologu
     typename R::Coefficients c;
     memcpy(&c, coefficients, sizeof c);
     const auto one = [&](int64_t i, Vector p, Vector g, Vector* state) {
+      if (tile.hides()) {
+        p = masked(p, tile.kept(i));
+        g = masked(g, tile.kept(i));
+        for (int j = 0; j < R::states; j++) state[j] = masked(state[j], tile.kept(i));
+      }
       Terms<Vector> terms;
       R::gather(k, c, p, prologue.apply(g), state, terms);
       for (int j = 0; j < R::sums; j++) {

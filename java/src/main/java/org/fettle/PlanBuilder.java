@@ -18,6 +18,7 @@ public final class PlanBuilder {
   private GradientClip clip = GradientClip.NONE;
   private NonFinite nonFinite = NonFinite.PASS;
   private Average average = new Average(0.9999);
+  private MaskedStates maskedStates = MaskedStates.ZERO;
   private DType stateDType = DType.F32;
   private StateFormat stateFormat;
   private Rounding parameterRounding = Rounding.NEAREST;
@@ -60,6 +61,15 @@ public final class PlanBuilder {
   /** How the averages of parameters that have one move; decay 0.9999 by default. */
   public PlanBuilder average(Average newAverage) {
     average = Objects.requireNonNull(newAverage, "average");
+    return this;
+  }
+
+  /**
+   * What becomes of the states of parameters that have a pruning mask; {@link MaskedStates#ZERO} by
+   * default.
+   */
+  public PlanBuilder maskedStates(MaskedStates policy) {
+    maskedStates = Objects.requireNonNull(policy, "policy");
     return this;
   }
 
@@ -179,6 +189,7 @@ public final class PlanBuilder {
               clip,
               nonFinite,
               average,
+              maskedStates,
               parameterRounding,
               copyRounding,
               stateRounding,

@@ -32,7 +32,7 @@ final class Arrays implements AutoCloseable {
     }
     Workload.Extra extra = workload.extra();
     Block values = new Block(workload, workload.storage().parameter, 0, 1);
-    Block gradients = new Block(workload, workload.storage().gradient, 26 * LINE, 0.01);
+    Block gradients = new Block(workload, workload.storage().gradient, 26 * LINE, 1);
     Block averages =
         extra == Workload.Extra.EMA ? new Block(workload, DType.F32, 60 * LINE, 1.0) : null;
     Block copies =

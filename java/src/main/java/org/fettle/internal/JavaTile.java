@@ -4,6 +4,7 @@ import static org.fettle.Arithmetic.clamp;
 import static org.fettle.Arithmetic.movingAverage;
 
 import org.fettle.DType;
+import org.fettle.MaskedStates;
 import org.fettle.Rounding;
 
 /**
@@ -42,10 +43,18 @@ final class JavaTile {
     for (long at = first; at < last; at += tensor.tile) {
       int n = (int) Math.min(tensor.tile, last - at);
       open(tensor, at, n);
+      boolean hides = hides(tensor);
+      if (hides) {
+        applyMask(tensor.mask, at, n, p);
+        applyMask(tensor.mask, at, n, g);
+      }
       prologue(tensor, tensor.clipFactor, n);
       tensor.rule.update(coefficients, n, p, g, state);
       if (tensor.mask != null) {
-        applyMask(tensor.mask, at, n);
+        applyMask(tensor.mask, at, n, p);
+      }
+      if (hides) {
+        maskStates(tensor, at, n);
       }
       if (tensor.average != null && tensor.averageDue) {
         decode(tensor.average, at, n, average);
@@ -108,6 +117,13 @@ final class JavaTile {
     for (long at = first; at < last; at += SIZE) {
       int n = (int) Math.min(SIZE, last - at);
       open(tensor, at, n);
+      if (hides(tensor)) {
+        applyMask(tensor.mask, at, n, p);
+        applyMask(tensor.mask, at, n, g);
+        for (int k = 0; k < tensor.states.length; k++) {
+          applyMask(tensor.mask, at, n, state[k]);
+        }
+      }
       prologue(tensor, tensor.clipFactor, n);
       tensor.rule.gather(gather, tensor.coefficients, n, p, g, state, a, b);
       for (int k = 0; k < count; k++) {
@@ -134,6 +150,9 @@ final class JavaTile {
     for (long at = first; at < last; at += SIZE) {
       int n = (int) Math.min(SIZE, last - at);
       decode(tensor.gradient, at, n, g);
+      if (hides(tensor)) {
+        applyMask(tensor.mask, at, n, g);
+      }
       // 0 * x is 0 for a finite x and NaN otherwise.
       float verdict = 0f;
       for (int i = 0; i < n; i++) {
@@ -152,12 +171,42 @@ final class JavaTile {
     decode(tensor.parameter, at, n, p);
     decode(tensor.gradient, at, n, g);
     for (int k = 0; k < tensor.states.length; k++) {
-      if (tensor.blocks[k] != null) {
-        tensor.blocks[k].decode(at, n, state[k], blocks);
-      } else {
-        decode(tensor.states[k], at, n, state[k]);
+      openState(tensor, k, at, n, state[k]);
+    }
+  }
+
+  private void openState(JavaTensor tensor, int k, long at, int n, float[] to) {
+    if (tensor.blocks[k] != null) {
+      tensor.blocks[k].decode(at, n, to, blocks);
+    } else {
+      decode(tensor.states[k], at, n, to);
+    }
+  }
+
+  /** Whether what the mask prunes is hidden from the rule. */
+  private static boolean hides(JavaTensor tensor) {
+    return tensor.mask != null && tensor.plan.maskedStates() != MaskedStates.UPDATE;
+  }
+
+  /** What the step leaves of the states where the mask prunes. */
+  private void maskStates(JavaTensor tensor, long at, int n) {
+    for (int k = 0; k < tensor.states.length; k++) {
+      if (tensor.plan.maskedStates() == MaskedStates.ZERO) {
+        applyMask(tensor.mask, at, n, state[k]);
+        continue;
+      }
+      // The gradient is not needed any more.
+      openState(tensor, k, at, n, g);
+      for (int i = 0; i < n; i++) {
+        if (!isKept(tensor.mask, at + i)) {
+          state[k][i] = g[i];
+        }
       }
     }
+  }
+
+  private static boolean isKept(Windows mask, long element) {
+    return (mask.getByte(element) >> (element % 8) & 1) != 0;
   }
 
   /** Unscale, clip by value, clip by norm; a factor of 1 changes no bit and is left out. */
@@ -181,10 +230,10 @@ final class JavaTile {
     }
   }
 
-  private void applyMask(Windows mask, long at, int n) {
+  private static void applyMask(Windows mask, long at, int n, float[] values) {
     for (int i = 0; i < n; i++) {
-      if ((mask.getByte(at + i) >> ((at + i) % 8) & 1) == 0) {
-        p[i] = 0f;
+      if (!isKept(mask, at + i)) {
+        values[i] = 0f;
       }
     }
   }

@@ -37,6 +37,7 @@ final class PlanLayout {
   static final int PLAN_ROW_COUNT = offset();
   static final int PLAN_ROW_SUMS = offset();
   static final int PLAN_ROW_COEFFICIENTS = offset();
+  static final int PLAN_MASKED_STATES = offset();
   static final int PLAN_BYTES = offset();
 
   // fettle_tensor

@@ -5,6 +5,7 @@ import java.util.Optional;
 import java.util.concurrent.Executor;
 import org.fettle.Average;
 import org.fettle.GradientClip;
+import org.fettle.MaskedStates;
 import org.fettle.NonFinite;
 import org.fettle.Parameter;
 import org.fettle.Rounding;
@@ -19,6 +20,7 @@ import org.fettle.Tensor;
  * @param clip limits on the gradients
  * @param nonFinite what a non-finite gradient does
  * @param average the moving average, also where no parameter has one
+ * @param maskedStates what becomes of states where a pruning mask is 0
  * @param parameterRounding how parameters of 16 bits are rounded
  * @param copyRounding how low-precision copies are rounded
  * @param stateRounding how states of 16 bits are rounded
@@ -32,6 +34,7 @@ public record PlanSpec(
     GradientClip clip,
     NonFinite nonFinite,
     Average average,
+    MaskedStates maskedStates,
     Rounding parameterRounding,
     Rounding copyRounding,
     Rounding stateRounding,

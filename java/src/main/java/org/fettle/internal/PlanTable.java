@@ -76,6 +76,7 @@ final class PlanTable implements AutoCloseable {
     table.putLong(PlanLayout.PLAN_GRADIENT_PASS, plan.needsGradientPass() ? 1 : 0);
     table.putLong(PlanLayout.PLAN_NON_FINITE_POLICY, plan.nonFinite().code());
     table.putLong(PlanLayout.PLAN_SEED, plan.seed());
+    table.putLong(PlanLayout.PLAN_MASKED_STATES, plan.maskedStates().code());
     table.putDouble(PlanLayout.PLAN_LOSS_SCALE, 1);
     table.putDouble(PlanLayout.PLAN_GRADIENT_NORM, Double.NaN);
     putClip(plan.clip());

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Set;
 import org.fettle.DType;
 import org.fettle.Hyper;
+import org.fettle.MaskedStates;
 import org.fettle.Parameter;
 import org.fettle.Plan;
 import org.fettle.Rule;
@@ -17,7 +18,6 @@ import org.fettle.rules.AdamW;
 import org.fettle.rules.Sgd;
 import org.fettle.sparsity.Fraction;
 import org.fettle.sparsity.GateConsensus;
-import org.fettle.sparsity.MaskedStep;
 import org.fettle.sparsity.Masks;
 import org.fettle.sparsity.Polarization;
 import org.fettle.sparsity.Proximal;
@@ -104,11 +104,9 @@ final class SparseScoreReplay implements MethodReplay {
     try (Plan plan =
         Plan.builder()
             .group(rule, Parameter.of(w, g).withMask(mask))
+            .maskedStates(mode.equals("zero") ? MaskedStates.ZERO : MaskedStates.FREEZE)
             .backend(bench.backend())
             .build()) {
-      MaskedStep masked =
-          new MaskedStep(
-              plan, mode.equals("zero") ? MaskedStep.States.ZERO : MaskedStep.States.FREEZE);
       for (int t = 0; t < golden.steps(); t++) {
         bench.put(g, golden.array("grad").floats(t));
         float[] bits = golden.array("mask").floats(t);
@@ -118,7 +116,7 @@ final class SparseScoreReplay implements MethodReplay {
         }
         Scratch.write(Engines.named(bench.backend().name()), flags, bytes);
         Masks.on(bench.backend()).pack(flags, mask);
-        masked.step(new Step());
+        plan.step(new Step());
         outputs.add("weight", bench.floats(w));
         for (int k = 0; k < rule.states().size(); k++) {
           outputs.add("state" + (k + 1), bench.floats(plan.state(0, rule.states().get(k))));

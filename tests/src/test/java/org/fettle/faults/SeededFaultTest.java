@@ -136,8 +136,23 @@ class SeededFaultTest {
           new Fault(
               "a mask's bits from the other end",
               "internal/JavaTile.java",
-              "(at + i) % 8) & 1",
-              "7 - (at + i) % 8) & 1"),
+              "(element % 8) & 1",
+              "(7 - element % 8) & 1"),
+          new Fault(
+              "states under a mask set to 0 for frozen and frozen for 0",
+              "internal/JavaTile.java",
+              "maskedStates() == MaskedStates.ZERO",
+              "maskedStates() != MaskedStates.ZERO"),
+          new Fault(
+              "gradients under a mask that count in the norm",
+              "internal/JavaTile.java",
+              """
+      if (hides(tensor)) {
+        applyMask(tensor.mask, at, n, g);
+      }
+      // 0 * x""",
+              """
+      // 0 * x"""),
           new Fault(
               "an average that never rests",
               "internal/JavaTile.java",

@@ -310,6 +310,9 @@ class PlanMisuseTest {
       ByteBuffer image = subject.arena.image();
       int good = image.getInt(gradient + 4 * at);
       image.putInt(gradient + 4 * at, bits);
+      // Where the mask is 0 nobody would see it.
+      int mask = (int) (subject.mask.address() - subject.value.address());
+      image.put(mask + at / 8, (byte) (image.get(mask + at / 8) | 1 << at % 8));
       subject.arena.upload(subject.arena.bytes());
       long sum = subject.sum();
       long states = subject.sum(raises);

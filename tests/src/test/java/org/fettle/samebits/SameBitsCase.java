@@ -4,6 +4,7 @@ import java.util.List;
 import org.fettle.Average;
 import org.fettle.DType;
 import org.fettle.GradientClip;
+import org.fettle.MaskedStates;
 import org.fettle.NonFinite;
 import org.fettle.Rounding;
 import org.fettle.Rule;
@@ -36,6 +37,7 @@ record SameBitsCase(
     DType average,
     Average averaging,
     Masking masking,
+    MaskedStates maskedStates,
     GradientClip clip,
     NonFinite nonFinite,
     double lossScale,
@@ -181,6 +183,7 @@ record SameBitsCase(
       FORMATS_OR_NONE.length,
       AVERAGES.length,
       Masking.values().length,
+      MaskedStates.values().length,
       CLIPS.length,
       NonFinite.values().length,
       LOSS_SCALES.length,
@@ -217,6 +220,7 @@ record SameBitsCase(
         choices.of(FORMATS_OR_NONE),
         choices.of(AVERAGES),
         choices.of(Masking.values()),
+        choices.of(MaskedStates.values()),
         choices.of(CLIPS),
         choices.of(NonFinite.values()),
         LOSS_SCALES[choices.index()],

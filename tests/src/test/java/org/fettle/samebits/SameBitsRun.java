@@ -243,6 +243,7 @@ final class SameBitsRun implements AutoCloseable {
           .rounding(test.parameterRounding())
           .copyRounding(test.copyRounding())
           .average(test.averaging())
+          .maskedStates(test.maskedStates())
           .clip(test.clip())
           .nonFinite(test.nonFinite())
           .seed(test.seed())
