@@ -1,0 +1,284 @@
+// Guard pages: every array of every rule and primitive lies between two pages that nobody may touch, first at the
+// start of its memory and then at the end of it, over formats and tails. A byte read or written outside ends the test.
+// Covers what is registered: the lines of rules.def and primitives.def.
+#include <fettle/fettle.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+#include <vector>
+
+#include "../src/primitives/elements.h"
+#include "../src/primitives/pixels.h"
+#include "../src/primitives/rows.h"
+#include "../src/primitives/steps.h"
+#include "../src/rules/all.h"
+#include "check.h"
+
+namespace {
+
+using namespace fettle::FETTLE_TIER;
+
+const int64_t formats[] = {FETTLE_F32, FETTLE_BF16, FETTLE_F16};
+const int64_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 255, 257, 511, 512, 513, 1000, 4095, 4096, 4097};
+
+int64_t bytesOf(int64_t dtype, int64_t elements) {
+  return dtype == FETTLE_BIT ? (elements + 7) / 8 : elements * (dtype == FETTLE_F32 ? 4 : 2);
+}
+
+// The array is whole pages between two guards, and has its elements at the front or at the back.
+class Guarded {
+ public:
+  explicit Guarded(int64_t largest) {
+    page_ = sysconf(_SC_PAGESIZE);
+    inside_ = (largest + page_ - 1) / page_ * page_;
+    void* all = mmap(nullptr, size_t(inside_ + 2 * page_), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED) std::abort();
+    memory_ = static_cast<char*>(all) + page_;
+    if (mprotect(memory_, size_t(inside_), PROT_READ | PROT_WRITE) != 0) std::abort();
+  }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() { munmap(memory_ - page_, size_t(inside_ + 2 * page_)); }
+
+  // Room for so many bytes, filled with ordinary values; what is left over holds canaries.
+  char* at(int64_t bytes, int64_t dtype, bool atEnd, unsigned seed) {
+    std::memset(memory_, canary, size_t(inside_));
+    begin_ = memory_ + (atEnd ? inside_ - bytes : 0);
+    bytes_ = bytes;
+    for (int64_t i = 0; i < bytes; i++) {
+      seed = seed * 1664525u + 1013904223u;
+      // The bytes that hold signs and exponents get those of numbers around 1.
+      const bool top = dtype == FETTLE_F32 ? i % 4 == 3 : dtype != FETTLE_BIT && i % 2 == 1;
+      begin_[i] = top ? char(0x3C ^ int(seed >> 24 & 0x80)) : char(seed >> 24);
+    }
+    return begin_;
+  }
+
+  // Whether nothing beside the array was written.
+  bool isIntact() const {
+    for (const char* byte = memory_; byte < memory_ + inside_; byte++) {
+      if ((byte < begin_ || byte >= begin_ + bytes_) && *byte != canary) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr char canary = char(0xA5);
+  int64_t page_;
+  int64_t inside_;
+  char* memory_;
+  char* begin_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
+struct Arrays {
+  static constexpr int count = 9;
+  Guarded array[count]{Guarded(16400), Guarded(16400), Guarded(16400), Guarded(16400), Guarded(16400),
+                       Guarded(16400), Guarded(16400), Guarded(16400), Guarded(16400)};
+  int used = 0;
+
+  void start() { used = 0; }
+  fettle_operand next(int64_t dtype, int64_t elements, bool atEnd, int64_t rounding) {
+    const int place = used++;
+    return {array[place].at(bytesOf(dtype, elements), dtype, atEnd, unsigned(977 * place + elements)), nullptr, dtype,
+            rounding, 0};
+  }
+  bool areIntact() const {
+    for (int k = 0; k < used; k++) {
+      if (!array[k].isIntact()) return false;
+    }
+    return true;
+  }
+};
+
+std::vector<int32_t> tiers() {
+  std::vector<int32_t> found;
+  for (int32_t tier : {FETTLE_CPU_V3, FETTLE_CPU_V4}) {
+    if ((fettle_cpu_tiers() & tier) != 0) found.push_back(tier);
+  }
+  return found;
+}
+
+// The lines of rules.def as this test needs to know them.
+struct Shape {
+  int states;
+  int gathers;
+  bool rowwise;
+  bool needsNorm;
+};
+
+template <class R>
+constexpr Shape ofRule() {
+  return {R::states, R::gathers, R::rowwise, R::needsGradientNorm};
+}
+
+const Shape rules[] = {
+#define FETTLE_RULE(id, record, ...) ofRule<__VA_ARGS__>(),
+#include "fettle/rules.def"
+#undef FETTLE_RULE
+};
+
+void step(Arrays& arrays, int64_t rule, int64_t size, int64_t dtype, int64_t other, bool atEnd, bool pieces,
+          int32_t tier) {
+  const Shape& shape = rules[rule];
+  arrays.start();
+  const int64_t rounding = pieces ? FETTLE_STOCHASTIC : FETTLE_NEAREST;
+  const int64_t rows = shape.rowwise && size % 3 == 0 ? 3 : 1;
+  fettle_tensor tensor = {};
+  tensor.parameter = arrays.next(dtype, size, atEnd, rounding);
+  tensor.gradient = arrays.next(other, size, atEnd, FETTLE_NEAREST);
+  for (int k = 0; k < shape.states; k++) tensor.state[k] = arrays.next(other, size, atEnd, rounding);
+  if (pieces) {
+    tensor.copy = arrays.next(FETTLE_BF16, size, atEnd, rounding);
+    tensor.average = arrays.next(dtype, size, atEnd, FETTLE_NEAREST);
+    tensor.mask = static_cast<const uint8_t*>(arrays.next(FETTLE_BIT, size, atEnd, FETTLE_NEAREST).data);
+  }
+  std::vector<double> rowState(size_t(rows), 1.0);
+  tensor.row_state = rowState.data();
+  tensor.elements = size;
+  tensor.rows = rows;
+  tensor.row_length = size / rows;
+  tensor.rank = 2;
+  tensor.active = 1;
+
+  fettle_group group = {rule, {}};
+  // Valid for every rule, those that count something with one of them included.
+  for (double& number : group.hyper) number = 1.0;
+
+  // A row starts a chunk.
+  const int64_t chunks = rows * ((tensor.row_length - 1) / FETTLE_CHUNK + 1);
+  std::vector<double> sums(size_t(chunks * FETTLE_MAX_SUMS));
+  std::vector<double> rowSums(size_t(rows * (FETTLE_MAX_SUMS + 1)));
+  std::vector<float> rowCoefficients(size_t(rows * FETTLE_MAX_ROW_COEFFICIENTS));
+  double tensorSum = 0.0;
+  fettle_plan plan = {};
+  plan.size = int64_t(sizeof plan);
+  plan.tensors = &tensor;
+  plan.tensor_count = 1;
+  plan.groups = &group;
+  plan.group_count = 1;
+  plan.chunk_count = chunks;
+  plan.range_chunks = 1;
+  plan.sums = sums.data();
+  plan.gathers = shape.gathers;
+  plan.gradient_pass = pieces || shape.needsNorm;
+  plan.clip_kind = pieces ? FETTLE_CLIP_GLOBAL : FETTLE_CLIP_NONE;
+  plan.max_norm = 1.0;
+  plan.clip_value = pieces ? 0.5 : __builtin_inf();
+  plan.loss_scale = 2.0;
+  plan.seed = 5;
+  plan.average_decay = 0.9;
+  plan.average_interval = 1;
+  plan.tensor_sums = &tensorSum;
+  plan.row_count = rows;
+  plan.row_sums = rowSums.data();
+  plan.row_coefficients = rowCoefficients.data();
+  CHECK(fettle_cpu_step(&plan, tier) == FETTLE_OK);
+  CHECK(tensor.step == 1);
+  CHECK(arrays.areIntact());
+}
+
+void rules_stay_within_their_arrays() {
+  Arrays arrays;
+  const int64_t count = int64_t(sizeof rules / sizeof rules[0]);
+  for (int32_t tier : tiers()) {
+    for (int64_t rule = 0; rule < count; rule++) {
+      for (int64_t size : sizes) {
+        for (int choice = 0; choice < 9; choice++) {
+          // All of them around a vector's width, where tails are; elsewhere a third of them in turn.
+          if (size > 33 && (choice + size + rule) % 3 != 0) continue;
+          const int64_t dtype = formats[choice % 3];
+          const int64_t other = formats[choice / 3];
+          step(arrays, rule, size, dtype, other, choice % 2 == 0, false, tier);
+          step(arrays, rule, size, dtype, other, choice % 2 != 0, true, tier);
+        }
+      }
+    }
+  }
+}
+
+// The lines of primitives.def.
+struct Primitive {
+  int arrays;
+  char kind;
+  bool saves;
+};
+
+template <class P>
+constexpr Primitive ofElements() {
+  return {P::inputs + P::outputs + (P::saves ? 1 : 0), 'e', P::saves};
+}
+template <class P>
+constexpr Primitive ofRows() {
+  return {P::inputs + P::outputs, 'r', false};
+}
+template <class P>
+constexpr Primitive ofPixels() {
+  return {2, 'p', false};
+}
+
+const Primitive primitives[] = {
+#define FETTLE_PRIMITIVE(id, kind, ...) of##kind<__VA_ARGS__>(),
+#include "fettle/primitives.def"
+#undef FETTLE_PRIMITIVE
+};
+
+void batch(Arrays& arrays, int64_t primitive, int64_t size, int64_t format, bool atEnd, int32_t tier) {
+  const Primitive& shape = primitives[primitive];
+  arrays.start();
+  fettle_item item = {};
+  item.primitive = primitive;
+  const int64_t rows = shape.kind != 'e' && size % 3 == 0 ? 3 : 1;
+  item.elements = size;
+  item.row = shape.kind == 'p' ? rows : size / rows;
+  item.pixels = shape.kind == 'p' ? size / rows : 1;
+  for (int k = 0; k < shape.arrays; k++) {
+    // A saved copy has the format of what it saves; the others go round.
+    const bool saved = shape.saves && k == shape.arrays - 1;
+    item.array[k] = arrays.next(formats[(format + (saved ? 0 : k)) % 3], size, atEnd, FETTLE_NEAREST);
+  }
+  const std::vector<int64_t> labels(size_t(rows), item.row - 1);
+  if (shape.kind == 'r') item.labels = labels.data();
+  for (double& factor : item.factors) factor = 0.5;
+
+  fettle_batch all = {};
+  all.size = int64_t(sizeof all);
+  all.items = &item;
+  all.item_count = 1;
+  CHECK(fettle_batch_layout(&all) == FETTLE_OK);
+  std::vector<double> sums(size_t(all.planes * all.sum_count));
+  all.sums = sums.data();
+  all.range_units = 1;
+  CHECK(fettle_cpu_batch_run(&all, tier) == FETTLE_OK);
+  CHECK(fettle_batch_finish(&all) == FETTLE_OK);
+  CHECK(arrays.areIntact());
+}
+
+void primitives_stay_within_their_arrays() {
+  Arrays arrays;
+  const int64_t count = int64_t(sizeof primitives / sizeof primitives[0]);
+  for (int32_t tier : tiers()) {
+    for (int64_t primitive = 0; primitive < count; primitive++) {
+      for (int64_t size : sizes) {
+        for (int64_t format = 0; format < 3; format++) {
+          batch(arrays, primitive, size, format, true, tier);
+          batch(arrays, primitive, size, format, false, tier);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int main() {
+  if (tiers().empty()) std::printf("NOT RUN: this CPU has neither x86-64-v3 nor v4\n");
+  CHECK(fettle_rule_id(int32_t(sizeof rules / sizeof rules[0])) == nullptr);
+  CHECK(fettle_primitive_id(int32_t(sizeof primitives / sizeof primitives[0])) == nullptr);
+  rules_stay_within_their_arrays();
+  primitives_stay_within_their_arrays();
+  return check::finish("guard_test");
+}
