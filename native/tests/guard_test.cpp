@@ -176,6 +176,7 @@ void step(Arrays& arrays, int64_t rule, int64_t size, int64_t dtype, int64_t oth
   plan.row_count = rows;
   plan.row_sums = rowSums.data();
   plan.row_coefficients = rowCoefficients.data();
+  plan.masked_states = size % 3;  // each policy in turn
   CHECK(fettle_cpu_step(&plan, tier) == FETTLE_OK);
   CHECK(tensor.step == 1);
   CHECK(arrays.areIntact());
