@@ -3,6 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+packaging/check-c.sh
+
 # A property of the build, without the colours that Maven puts around it.
 value() { mvn -B -q help:evaluate -Dexpression="$1" -DforceStdout | sed 's/\x1b\[[0-9;]*m//g'; }
 

@@ -84,11 +84,13 @@ done
 exports "$shared" >"$work/exports"
 same "the exported symbols of libfettle.so" native/exports.txt "$work/exports"
 # The JNI library exports one function per native method, and JavaCPP's own.
-"$java_home/bin/javap" -p -cp "$work/main" org.fettle.internal.Native |
-  sed -n 's/.* native .* \([A-Za-z0-9]*\)(.*/Java_org_fettle_internal_Native_\1/p' | sort -u >"$work/methods"
+for class in Native OwnerReferences; do
+  "$java_home/bin/javap" -p -cp "$work/main" "org.fettle.internal.$class" |
+    sed -n "s/.* native .* \\([A-Za-z0-9]*\\)(.*/Java_org_fettle_internal_${class}_\\1/p"
+done | sort -u >"$work/methods"
 exports "$jni" | sed -n 's/^\(Java_org_fettle[^_]*_[^_]*_[^_]*_[A-Za-z0-9]*\).*/\1/p' | sort -u >"$work/functions"
 same "the JNI functions" "$work/methods" "$work/functions"
-exports "$jni" | grep -vE '^(JNI_On(Unl|L)oad(_jnijavacpp)?|Java_org_(fettle_internal_Native|bytedeco_javacpp)_.*)$' |
+exports "$jni" | grep -vE '^(JNI_On(Unl|L)oad(_jnijavacpp)?|Java_org_(fettle_internal_(Native|OwnerReferences)|bytedeco_javacpp)_.*)$' |
   none "the JNI library exports"
 
 # ---- the objects that they were linked from ----

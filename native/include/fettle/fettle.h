@@ -61,6 +61,7 @@ FETTLE_API const char* fettle_status_text(int32_t status);
 }
 #endif
 
+#include "fettle/dlpack.h"
 #include "fettle/kernels.h"
 #include "fettle/primitives.h"
 #include "fettle/step.h"

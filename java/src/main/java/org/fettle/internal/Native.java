@@ -299,4 +299,28 @@ public final class Native {
       @Cast("void*") long stream,
       @Cast("char*") long reason,
       long reasonBytes);
+
+  @Name("fettle_dlpack_take")
+  static native int dlpackTake(
+      @Cast("void**") LongBuffer managed,
+      int versioned,
+      @Cast("fettle_dlpack_view*") ByteBuffer view,
+      @Cast("char*") ByteBuffer reason,
+      long reasonBytes);
+
+  @Name("fettle_dlpack_release")
+  static native void dlpackRelease(@Cast("fettle_dlpack_view*") ByteBuffer view);
+
+  @Name("fettle_dlpack_offer")
+  static native int dlpackOffer(
+      @Cast("const fettle_dlpack_view*") ByteBuffer view,
+      int versioned,
+      @Cast("void*") long owner,
+      @Cast("fettle_release_function") long release,
+      @Cast("void**") LongBuffer managed,
+      @Cast("char*") ByteBuffer reason,
+      long reasonBytes);
+
+  @Name("fettle_dlpack_delete")
+  static native void dlpackDelete(@Cast("void*") long managed, int versioned);
 }
