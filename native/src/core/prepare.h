@@ -47,7 +47,8 @@ FETTLE_FN double averageKeep(const fettle_plan& plan, int64_t step) {
       return powerOf(1.0 - 1.0 / double(step), decay);
     case FETTLE_WARMUP_UNIFORM: {
       const int64_t since = step - 1 - int64_t(plan.average_warmup_steps);
-      const double before = since > 0 ? double(since / plan.average_interval) : 0.0;
+      const int64_t moves = since > 0 ? since / plan.average_interval : 0;
+      const double before = double(moves);
       return before / (before + 1.0);
     }
     default:
