@@ -71,6 +71,17 @@ struct SignStep : ElementsDefaults {
   }
 };
 
+// x, g -> x + a * sign(g), not below low and not above high; factors a, low, high. NaN stays.
+struct BoundedSignStep : ElementsDefaults {
+  static constexpr int inputs = 2;
+  static constexpr int outputs = 1;
+  template <class F>
+  FETTLE_FN void apply(const float* c, const F* in, F* out, Terms<F>&) {
+    const F moved = fma(F(c[0]), sign(in[1]), in[0]);
+    out[0] = select(moved < F(c[1]), F(c[1]), select(moved > F(c[2]), F(c[2]), moved));
+  }
+};
+
 // B, g, p -> B = mu * B + g, p = p - lr * (g + mu * B); factors mu, -lr
 struct Nesterov : ElementsDefaults {
   static constexpr int inputs = 3;

@@ -129,6 +129,39 @@ struct MaskUnpack {
   }
 };
 
+// The bits of structures to the elements that belong to them. Elements are [rows, columns] and fall into tiles of
+// rowSize x columnSize (the last ones smaller), `across` of them side by side; each has one bit. A unit is 4,096 elements.
+// array 0: BIT, one per tile; array 1: BIT, one per element. integers 0 .. 4: rows, columns, rowSize, columnSize, across.
+struct MaskSpread {
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+    const int64_t columns = call.integer[1];
+    const int64_t columnSize = call.integer[3];
+    const uint8_t* kept = arrayOf<const uint8_t>(call, 0);
+    uint8_t* out = arrayOf<uint8_t>(call, 1);
+    const int64_t first = unit * packUnit;
+    const int64_t last = smaller(first + packUnit, call.integer[0] * columns);
+    int64_t row = first / columns;
+    int64_t column = first % columns;
+    int64_t tile = row / call.integer[2] * call.integer[4] + column / columnSize;
+    int64_t left = smaller(columnSize - column % columnSize, columns - column);
+    for (int64_t i = first; i < last; i += 8) {
+      unsigned byte = 0;
+      for (int64_t j = i; j < smaller(i + 8, last); j++) {
+        byte |= unsigned(kept[tile / 8] >> (tile % 8) & 1) << (j - i);
+        column++;
+        if (--left > 0) continue;
+        if (column == columns) {
+          column = 0;
+          row++;
+        }
+        tile = row / call.integer[2] * call.integer[4] + column / columnSize;
+        left = smaller(columnSize, columns - column);
+      }
+      out[i / 8] = uint8_t(byte);
+    }
+  }
+};
+
 template <class Word>
 FETTLE_FN void applyBits(const fettle_call& call, int64_t unit) {
   const Word* x = arrayOf<const Word>(call, 0);

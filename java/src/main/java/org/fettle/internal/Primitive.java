@@ -296,7 +296,9 @@ public enum Primitive {
   /** x, mask to x where the mask is not 0, else 0. */
   WHERE_NONZERO(StepPrimitive.WHERE_NONZERO, 2, 1, 0),
   /** B, g, p to mu * B + g, p - lr * (g + mu * B); factors mu, -lr. */
-  NESTEROV(StepPrimitive.NESTEROV, 3, 2, 0);
+  NESTEROV(StepPrimitive.NESTEROV, 3, 2, 0),
+  /** x, g to x + a * sign(g), from low to high; factors a, low, high. */
+  BOUNDED_SIGN_STEP(StepPrimitive.BOUNDED_SIGN_STEP, 2, 1, 0);
 
   /** The shape of the work. */
   enum Kind {

@@ -70,6 +70,16 @@ enum StepPrimitive {
       }
     }
   },
+  /** x, g to x + a * sign(g), from low to high; factors a, low, high. */
+  BOUNDED_SIGN_STEP {
+    @Override
+    void apply(float[] c, int n, float[][] in, float[][] out, float[][] a, float[][] b) {
+      for (int i = 0; i < n; i++) {
+        float moved = fma(c[0], sign(in[1][i]), in[0][i]);
+        out[0][i] = moved < c[1] ? c[1] : moved > c[2] ? c[2] : moved;
+      }
+    }
+  },
   /** p, z to p + a * (z - p); factor a. */
   MOVE_TOWARDS {
     @Override

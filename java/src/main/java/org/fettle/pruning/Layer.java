@@ -93,6 +93,16 @@ final class Layer {
     engine.write(tensor, 0, bytes);
   }
 
+  boolean[] readMask(Tensor tensor) {
+    ByteBuffer bytes = ByteBuffer.allocateDirect((int) tensor.bytes());
+    engine.read(tensor, 0, bytes);
+    boolean[] kept = new boolean[(int) tensor.elements()];
+    for (int i = 0; i < kept.length; i++) {
+      kept[i] = (bytes.get(i / 8) >> (i % 8) & 1) != 0;
+    }
+    return kept;
+  }
+
   private static String extent(long extent) {
     return extent < 0 ? "any" : Long.toString(extent);
   }

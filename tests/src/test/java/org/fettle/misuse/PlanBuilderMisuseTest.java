@@ -203,6 +203,7 @@ class PlanBuilderMisuseTest {
     "PlanBuilder.group(Rule, Parameter[])",
     "PlanBuilder.clip(GradientClip)",
     "PlanBuilder.nonFinite(NonFinite)",
+    "PlanBuilder.maskedStates(MaskedStates)",
     "PlanBuilder.average(Average)",
     "PlanBuilder.states(DType, Rounding)",
     "PlanBuilder.rounding(Rounding)",
@@ -223,6 +224,7 @@ class PlanBuilderMisuseTest {
       Refusal.ofNull(() -> builder.clip(null));
       Refusal.ofNull(() -> builder.nonFinite(null));
       Refusal.ofNull(() -> builder.average(null));
+      Refusal.ofNull(() -> builder.maskedStates(null));
       Refusal.ofNull(() -> builder.states(null, Rounding.NEAREST));
       Refusal.ofNull(() -> builder.states(DType.F32, null));
       Refusal.ofNull(() -> builder.rounding(null));

@@ -28,6 +28,12 @@ public final class MaskKernels {
   /** Values where the mask is 1, else +0. */
   public static final Kernel APPLY = new Kernel("mask_apply", MaskKernels::apply);
 
+  /**
+   * The bits of tiles to their elements. Arrays: bits of tiles, bits of elements. Integers: rows,
+   * columns, rows and columns of a tile, tiles side by side. A unit is {@link #PACK_UNIT} elements.
+   */
+  public static final Kernel SPREAD = new Kernel("mask_spread", MaskKernels::spread);
+
   private static final int RUN = 4096;
 
   private MaskKernels() {}
@@ -140,6 +146,25 @@ public final class MaskKernels {
         flags[i] = (byte) (bits[i / 8] >> (i % 8) & 1);
       }
       call.array(1).putBytes(place.line() * call.integer(0) + place.first(), flags, place.n());
+    }
+  }
+
+  private static void spread(JavaCall call, long first, long last) {
+    long elements = call.integer(0) * call.integer(1);
+    long columns = call.integer(1);
+    byte[] bits = new byte[PACK_UNIT / 8];
+    for (long unit = first; unit < last; unit++) {
+      long at = unit * PACK_UNIT;
+      int n = (int) Math.min(PACK_UNIT, elements - at);
+      Arrays.fill(bits, (byte) 0);
+      for (int i = 0; i < n; i++) {
+        long row = (at + i) / columns;
+        long column = (at + i) - row * columns;
+        long tile = row / call.integer(2) * call.integer(4) + column / call.integer(3);
+        int kept = call.array(0).getByte(tile) >> (tile % 8) & 1;
+        bits[i / 8] |= (byte) (kept << i % 8);
+      }
+      call.array(1).putBytes(at / 8, bits, (n + 7) / 8);
     }
   }
 
