@@ -10,14 +10,19 @@ import java.util.function.DoubleFunction;
  * @param title what the chart shows, for those who cannot see it
  * @param x the horizontal axis
  * @param y the vertical axis
+ * @param width of the drawing
+ * @param height of the drawing
  */
-record Chart(String title, Axis x, Axis y) {
-  private static final int WIDTH = 560;
-  private static final int HEIGHT = 350;
+record Chart(String title, Axis x, Axis y, int width, int height) {
   private static final int LEFT = 52;
   private static final int RIGHT = 14;
   private static final int TOP = 14;
   private static final int BOTTOM = 44;
+
+  /** A frame of the usual size. */
+  Chart(String title, Axis x, Axis y) {
+    this(title, x, y, 560, 350);
+  }
 
   /**
    * An axis.
@@ -47,12 +52,12 @@ record Chart(String title, Axis x, Axis y) {
 
   /** Where a value lies in the drawing, from the left. */
   double left(double value) {
-    return LEFT + x.at(value) * (WIDTH - LEFT - RIGHT);
+    return LEFT + x.at(value) * (width - LEFT - RIGHT);
   }
 
   /** Where a value lies in the drawing, from the top. */
   double top(double value) {
-    return HEIGHT - BOTTOM - y.at(value) * (HEIGHT - TOP - BOTTOM);
+    return height - BOTTOM - y.at(value) * (height - TOP - BOTTOM);
   }
 
   /** The start of the SVG, up to the frame's content. */
@@ -62,8 +67,8 @@ record Chart(String title, Axis x, Axis y) {
         svg,
         "<svg id='%s' class='chart' viewBox='0 0 %d %d' role='img' aria-label='%s'>",
         id,
-        WIDTH,
-        HEIGHT,
+        width,
+        height,
         title);
     append(
         svg,
@@ -71,14 +76,14 @@ record Chart(String title, Axis x, Axis y) {
         id,
         LEFT,
         TOP - 4,
-        WIDTH - LEFT - RIGHT + 6,
-        HEIGHT - TOP - BOTTOM + 4);
+        width - LEFT - RIGHT + 6,
+        height - TOP - BOTTOM + 4);
     for (double tick : y.ticks()) {
       append(
           svg,
           "<line class='grid' x1='%d' x2='%d' y1='%.1f' y2='%.1f'/>",
           LEFT,
-          WIDTH - RIGHT,
+          width - RIGHT,
           top(tick),
           top(tick));
       append(
@@ -93,21 +98,21 @@ record Chart(String title, Axis x, Axis y) {
           svg,
           "<text x='%.1f' y='%d' text-anchor='middle'>%s</text>",
           left(tick),
-          HEIGHT - BOTTOM + 18,
+          height - BOTTOM + 18,
           x.text().apply(tick));
     }
     append(
         svg,
         "<line class='axis' x1='%d' x2='%d' y1='%d' y2='%d'/>",
         LEFT,
-        WIDTH - RIGHT,
-        HEIGHT - BOTTOM,
-        HEIGHT - BOTTOM);
+        width - RIGHT,
+        height - BOTTOM,
+        height - BOTTOM);
     append(
         svg,
         "<text class='label' x='%d' y='%d' text-anchor='middle'>%s</text>",
-        (LEFT + WIDTH - RIGHT) / 2,
-        HEIGHT - 6,
+        (LEFT + width - RIGHT) / 2,
+        height - 6,
         x.label());
     append(svg, "<g clip-path='url(#%s-frame)'>", id);
     return svg.toString();
@@ -158,7 +163,7 @@ record Chart(String title, Axis x, Axis y) {
 
   /** The end of the SVG. */
   String close() {
-    return "</g><line class='cursor' y1='" + TOP + "' y2='" + (HEIGHT - BOTTOM) + "'/></svg>";
+    return "</g><line class='cursor' y1='" + TOP + "' y2='" + (height - BOTTOM) + "'/></svg>";
   }
 
   private static void append(StringBuilder to, String format, Object... values) {

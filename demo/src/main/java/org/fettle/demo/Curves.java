@@ -7,19 +7,21 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.stream.DoubleStream;
 
-/** The charts of the page. */
+/** The charts of a family. */
 final class Curves {
   /** The accuracy axis starts at most that far below the best row. */
   private static final double ACCURACY_RANGE = 0.12;
 
   private final List<Result> results;
   private final Html html;
+  private final String id;
   private final Chart.Axis epochs;
 
-  Curves(List<Result> results, Html html) {
-    this.results = results;
+  Curves(Family family, Html html) {
+    results = html.of(family);
     this.html = html;
-    double last = results.get(0).accuracy().size();
+    id = "-" + family.id();
+    double last = results.stream().mapToInt(result -> result.accuracy().size()).max().orElse(1);
     epochs =
         new Chart.Axis(
             "epoch", 0, last, false, ticks(0, last, Math.ceil(last / 12)), Curves::whole);
@@ -51,7 +53,7 @@ final class Curves {
             "Training loss by epoch; the values at the end are in the table",
             epochs,
             new Chart.Axis("loss", 0.95 * low, 1.05 * high, true, ticks, Curves::decimals));
-    return draw(chart, "loss", Result::loss, false);
+    return draw(chart, "loss" + id, Result::loss, false);
   }
 
   String accuracy() {
@@ -62,49 +64,12 @@ final class Curves {
             accuracies(
                 values(Result::accuracy).min().orElse(0),
                 values(Result::accuracy).max().orElse(1)));
-    return draw(chart, "accuracy", Result::accuracy, true);
-  }
-
-  String memory() {
-    double most = results.stream().mapToDouble(Result::bytesPerParameter).max().orElse(1);
-    double best = results.stream().mapToDouble(Result::finalAccuracy).max().orElse(1);
-    double worst = results.stream().mapToDouble(Result::finalAccuracy).min().orElse(0);
-    double high = Math.ceil((most + 2) / 2) * 2;
-    Chart chart =
-        new Chart(
-            "Bytes per parameter and test accuracy of each row; the values are in the table",
-            new Chart.Axis(
-                "bytes per parameter",
-                0,
-                high,
-                false,
-                ticks(0, high, high > 16 ? 4 : 2),
-                Curves::whole),
-            accuracies(worst - 0.001, best + 0.001));
-    StringBuilder svg = new StringBuilder(chart.open("memory-chart"));
-    Names names = new Names();
-    for (Result result : results) {
-      names.keepFree(chart.left(result.bytesPerParameter()), chart.top(result.finalAccuracy()));
-    }
-    for (Result result : results) {
-      svg.append(
-          chart.point(
-              result.row().name(),
-              html.style(result),
-              html.hollow(result),
-              result.bytesPerParameter(),
-              result.finalAccuracy(),
-              names.place(
-                  result.row().name(),
-                  chart.left(result.bytesPerParameter()),
-                  chart.top(result.finalAccuracy()))));
-    }
-    return svg.append(chart.close()).toString();
+    return draw(chart, "accuracy" + id, Result::accuracy, true);
   }
 
   private String draw(
-      Chart chart, String id, Function<Result, List<Result.Point>> curve, boolean dotted) {
-    StringBuilder svg = new StringBuilder(chart.open(id));
+      Chart chart, String name, Function<Result, List<Result.Point>> curve, boolean dotted) {
+    StringBuilder svg = new StringBuilder(chart.open(name));
     for (Result result : results) {
       svg.append(chart.curve(result.row().name(), html.style(result), curve.apply(result), dotted));
     }
@@ -118,7 +83,7 @@ final class Curves {
         .filter(Double::isFinite);
   }
 
-  private static Chart.Axis accuracies(double worst, double best) {
+  static Chart.Axis accuracies(double worst, double best) {
     double low = Math.max(worst, best - ACCURACY_RANGE);
     double span = best - low;
     double step = span > 0.3 ? 0.1 : span > 0.06 ? 0.02 : span > 0.02 ? 0.01 : 0.005;
@@ -138,7 +103,7 @@ final class Curves {
     return Math.abs(value / step - Math.rint(value / step)) < 1e-6;
   }
 
-  private static List<Double> ticks(double low, double high, double step) {
+  static List<Double> ticks(double low, double high, double step) {
     List<Double> ticks = new ArrayList<>();
     for (int i = 0; low + i * step <= high + 1e-9; i++) {
       ticks.add(low + i * step);
@@ -146,7 +111,7 @@ final class Curves {
     return ticks;
   }
 
-  private static String whole(double value) {
+  static String whole(double value) {
     return format(isRound(value, 1) ? "%.0f" : "%.2f", value);
   }
 

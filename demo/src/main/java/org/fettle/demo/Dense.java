@@ -1,10 +1,5 @@
 package org.fettle.demo;
 
-import static org.bytedeco.openblas.global.openblas.CblasNoTrans;
-import static org.bytedeco.openblas.global.openblas.CblasRowMajor;
-import static org.bytedeco.openblas.global.openblas.CblasTrans;
-import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
-
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
@@ -12,10 +7,11 @@ import org.fettle.DType;
 import org.fettle.Tensor;
 
 /**
- * A fully connected layer: {@code output = input weight^T + bias}, with a ReLU or without. Products
- * are OpenBLAS's; what is elementwise is plain Java over heap copies, which C2 vectorises.
+ * A fully connected layer: {@code output = input weight^T + bias}, with a ReLU or without. What is
+ * elementwise is plain Java over heap copies, which C2 vectorises.
  */
 final class Dense {
+  private final Products products;
   private final int inputs;
   private final int outputs;
   private final boolean relu;
@@ -23,8 +19,8 @@ final class Dense {
   private final Tensor bias;
   private final Tensor weightGradient;
   private final Tensor biasGradient;
-  private final FloatPointer weightPointer;
-  private final FloatPointer weightGradientPointer;
+  private final Matrix weightMatrix;
+  private final Matrix weightGradientMatrix;
   private final FloatBuffer biasBuffer;
   private final FloatBuffer biasGradientBuffer;
   private final float[] biasValues;
@@ -39,19 +35,33 @@ final class Dense {
 
   private final Matrix deltaMatrix;
 
+  /** What the gradient of the input is formed with: the weight, unless it is said otherwise. */
+  private Matrix inputWeight;
+
   /** Dense rows of floats outside of the heap, as Java and as OpenBLAS see them. */
-  record Matrix(FloatBuffer buffer, FloatPointer pointer) {
+  record Matrix(Tensor tensor, FloatBuffer buffer, FloatPointer pointer) {
     static Matrix of(long... shape) {
       return of(Tensor.allocate(DType.F32, shape));
     }
 
     static Matrix of(Tensor tensor) {
       FloatBuffer buffer = tensor.buffer().asFloatBuffer();
-      return new Matrix(buffer, new FloatPointer(buffer));
+      return new Matrix(tensor, buffer, new FloatPointer(buffer));
+    }
+
+    /** Rows are long. */
+    int columns() {
+      return (int) tensor.shape()[1];
+    }
+
+    /** The first n rows. */
+    Tensor rows(int n) {
+      return Tensor.of(tensor.buffer(), DType.F32, n, columns());
     }
   }
 
-  Dense(int capacity, int inputs, int outputs, boolean relu) {
+  Dense(Products products, int capacity, int inputs, int outputs, boolean relu) {
+    this.products = products;
     this.inputs = inputs;
     this.outputs = outputs;
     this.relu = relu;
@@ -59,8 +69,9 @@ final class Dense {
     bias = Tensor.allocate(DType.F32, outputs);
     weightGradient = Tensor.allocate(DType.F32, outputs, inputs);
     biasGradient = Tensor.allocate(DType.F32, outputs);
-    weightPointer = Matrix.of(weight).pointer();
-    weightGradientPointer = Matrix.of(weightGradient).pointer();
+    weightMatrix = Matrix.of(weight);
+    inputWeight = weightMatrix;
+    weightGradientMatrix = Matrix.of(weightGradient);
     biasBuffer = Matrix.of(bias).buffer();
     biasGradientBuffer = Matrix.of(biasGradient).buffer();
     biasValues = new float[outputs];
@@ -73,6 +84,11 @@ final class Dense {
   /** Shape outputs x inputs. The network reads it in every pass; a format writes it. */
   Tensor weight() {
     return weight;
+  }
+
+  /** Forms the gradients of the inputs with other weights, of the weight's shape, from now on. */
+  void backwardThrough(Tensor other) {
+    inputWeight = Matrix.of(other);
   }
 
   Tensor bias() {
@@ -120,21 +136,7 @@ final class Dense {
   }
 
   void forward(Matrix input, int n) {
-    cblas_sgemm(
-        CblasRowMajor,
-        CblasNoTrans,
-        CblasTrans,
-        n,
-        outputs,
-        inputs,
-        1f,
-        input.pointer(),
-        inputs,
-        weightPointer,
-        inputs,
-        0f,
-        outputMatrix.pointer(),
-        outputs);
+    products.forward(input, weightMatrix, outputMatrix, n);
     outputMatrix.buffer().get(0, output, 0, n * outputs);
     biasBuffer.get(0, biasValues);
     for (int i = 0; i < n; i++) {
@@ -151,21 +153,7 @@ final class Dense {
    */
   void backward(Matrix input, Dense before, int n) {
     deltaMatrix.buffer().put(0, delta, 0, n * outputs);
-    cblas_sgemm(
-        CblasRowMajor,
-        CblasTrans,
-        CblasNoTrans,
-        outputs,
-        inputs,
-        n,
-        1f,
-        deltaMatrix.pointer(),
-        outputs,
-        input.pointer(),
-        inputs,
-        0f,
-        weightGradientPointer,
-        inputs);
+    products.weightGradient(deltaMatrix, input, weightGradientMatrix, n);
     float[] sums = biasValues;
     Arrays.fill(sums, 0f);
     for (int i = 0; i < n; i++) {
@@ -173,21 +161,7 @@ final class Dense {
     }
     biasGradientBuffer.put(0, sums);
     if (before != null) {
-      cblas_sgemm(
-          CblasRowMajor,
-          CblasNoTrans,
-          CblasNoTrans,
-          n,
-          inputs,
-          outputs,
-          1f,
-          deltaMatrix.pointer(),
-          outputs,
-          weightPointer,
-          inputs,
-          0f,
-          before.deltaMatrix.pointer(),
-          inputs);
+      products.inputGradient(deltaMatrix, inputWeight, before.deltaMatrix, n);
       before.deltaMatrix.buffer().get(0, before.delta, 0, n * inputs);
       if (before.relu) {
         stopWhereZero(before.delta, before.output, n * inputs);

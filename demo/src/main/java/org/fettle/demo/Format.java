@@ -3,6 +3,7 @@ package org.fettle.demo;
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;
 import java.nio.ShortBuffer;
+import java.util.List;
 import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.PlanBuilder;
@@ -20,24 +21,36 @@ interface Format {
   /**
    * Stores a parameter.
    *
-   * @param view what the network reads; holds the initial values
-   * @param gradient what the network's backward pass writes
+   * @param place where it belongs; its view holds the initial values
    */
-  Stored store(Tensor view, Tensor gradient);
+  Stored store(Place place, Context context);
 
   /** What the plan has to know. */
   default void configure(PlanBuilder plan) {}
 
   /** A stored parameter. */
-  interface Stored {
+  interface Stored extends AutoCloseable {
     /** What the plan updates. */
     Parameter parameter();
+
+    /** Scales that are learned besides, without decay. */
+    default List<Parameter> scales() {
+      return List.of();
+    }
 
     /** Makes the gradient of what is stored from the gradient of the view, before a step. */
     default void differentiate() {}
 
     /** Brings the view up to date, after a step. */
     default void show() {}
+
+    /** Bits of the parameter once it is trained, scales included. */
+    default double modelBits() {
+      return parameter().value().dtype().bits();
+    }
+
+    @Override
+    default void close() {}
   }
 
   /** The view itself is what is stored. */
@@ -49,8 +62,8 @@ interface Format {
       }
 
       @Override
-      public Stored store(Tensor view, Tensor gradient) {
-        return () -> Parameter.of(view, gradient);
+      public Stored store(Place place, Context context) {
+        return () -> Parameter.of(place.view(), place.gradient());
       }
     };
   }
@@ -69,10 +82,11 @@ interface Format {
       }
 
       @Override
-      public Stored store(Tensor view, Tensor gradient) {
+      public Stored store(Place place, Context context) {
+        Tensor view = place.view();
         Tensor stored = Tensor.allocate(DType.BF16, view.shape());
         round(view, stored);
-        return new Bf16(Parameter.of(stored, gradient), stored, view);
+        return new Bf16(Parameter.of(stored, place.gradient()), stored, view);
       }
     };
   }
@@ -88,12 +102,13 @@ interface Format {
       }
 
       @Override
-      public Stored store(Tensor view, Tensor gradient) {
+      public Stored store(Place place, Context context) {
+        Tensor view = place.view();
         Tensor master = Tensor.allocate(DType.F32, view.shape());
         master.buffer().put(view.buffer());
         Tensor copy = Tensor.allocate(DType.BF16, view.shape());
         round(view, copy);
-        return new Bf16(Parameter.of(master, gradient).withCopy(copy), copy, view);
+        return new Bf16(Parameter.of(master, place.gradient()).withCopy(copy), copy, view);
       }
     };
   }
@@ -107,6 +122,11 @@ interface Format {
    */
   record Bf16(Parameter parameter, Tensor source, Tensor view) implements Stored {
     private static final int BLOCK = 4096;
+
+    @Override
+    public double modelBits() {
+      return source.dtype().bits();
+    }
 
     @Override
     public void show() {

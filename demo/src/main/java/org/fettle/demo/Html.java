@@ -1,5 +1,6 @@
 package org.fettle.demo;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -10,11 +11,19 @@ final class Html {
       List.of("7 4", "2 3", "12 3 2 3", "4 2 1 2", "14 5", "1 4");
 
   private final List<Result> results;
-  private final List<String> families;
 
   Html(List<Result> results) {
     this.results = results;
-    families = results.stream().map(result -> result.row().family()).distinct().toList();
+  }
+
+  /** The families that are there, in their own order. */
+  List<Family> families() {
+    return Arrays.stream(Family.values()).filter(family -> !of(family).isEmpty()).toList();
+  }
+
+  /** The results of a family. */
+  List<Result> of(Family family) {
+    return results.stream().filter(result -> result.row().family() == family).toList();
   }
 
   /** Formats numbers the same way everywhere. */
@@ -35,9 +44,19 @@ final class Html {
     return format("%.2f %%", 100 * share);
   }
 
-  /** A family has a colour; a variant of it a dash. */
+  /** A row has a colour within its family; where there are many rows, its optimizer has. */
   String style(Result result) {
-    return "--c:" + colour(families.indexOf(result.row().family())) + ";--d:" + dash(result);
+    return "--c:" + colour(position(result)) + ";--d:" + dash(result);
+  }
+
+  /** Where families meet, a family has a colour. */
+  String familyStyle(Result result) {
+    return familyStyle(result.row().family());
+  }
+
+  /** The colour of a family. */
+  String familyStyle(Family family) {
+    return "--c:" + colour(families().indexOf(family)) + ";--d:none";
   }
 
   /** Whether the row is a variant, which is drawn hollow. */
@@ -45,10 +64,23 @@ final class Html {
     return variant(result) > 0;
   }
 
-  private static String colour(int family) {
-    return family < COLOURS
-        ? "var(--s" + family + ")"
-        : format("hsl(%.0f 55%% 50%%)", family * 137.508 % 360);
+  private static String key(Result result, List<Result> family) {
+    return family.size() > COLOURS ? result.row().stem() : result.row().name();
+  }
+
+  private int position(Result result) {
+    List<Result> family = of(result.row().family());
+    return family.stream()
+        .map(other -> key(other, family))
+        .distinct()
+        .toList()
+        .indexOf(key(result, family));
+  }
+
+  private static String colour(int number) {
+    return number < COLOURS
+        ? "var(--s" + number + ")"
+        : format("hsl(%.0f 55%% 50%%)", number * 137.508 % 360);
   }
 
   private String dash(Result result) {
@@ -57,8 +89,9 @@ final class Html {
   }
 
   private long variant(Result result) {
-    return results.subList(0, results.indexOf(result)).stream()
-        .filter(other -> other.row().family().equals(result.row().family()))
+    List<Result> family = of(result.row().family());
+    return family.subList(0, family.indexOf(result)).stream()
+        .filter(other -> key(other, family).equals(key(result, family)))
         .count();
   }
 }

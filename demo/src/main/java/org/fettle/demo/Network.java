@@ -14,18 +14,29 @@ final class Network {
   /**
    * Makes the layers, all weights 0.
    *
+   * @param products how matrices are multiplied
    * @param capacity the largest mini-batch
    * @param widths of the input, the hidden layers and the output
    */
-  Network(int capacity, int... widths) {
+  Network(Products products, int capacity, int... widths) {
     input = Dense.Matrix.of(capacity, widths[0]);
     for (int i = 1; i < widths.length; i++) {
-      layers.add(new Dense(capacity, widths[i - 1], widths[i], i < widths.length - 1));
+      layers.add(new Dense(products, capacity, widths[i - 1], widths[i], i < widths.length - 1));
     }
   }
 
   List<Dense> layers() {
     return layers;
+  }
+
+  /** Weight and bias of each layer. */
+  List<Place> places() {
+    List<Place> places = new ArrayList<>();
+    for (int i = 0; i < layers.size(); i++) {
+      places.add(new Place(layers.get(i), i, layers.size(), true));
+      places.add(new Place(layers.get(i), i, layers.size(), false));
+    }
+    return places;
   }
 
   /** The number of weights and biases. */

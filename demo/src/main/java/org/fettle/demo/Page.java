@@ -19,7 +19,8 @@ import java.util.stream.Collectors;
 final class Page {
   private static final List<String> NUMBERS =
       List.of("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten");
-  private static final double BAR_PIXELS_PER_BYTE = 7;
+  private static final double BAR_PIXELS_PER_BYTE = 5;
+  private static final double LONGEST_BAR = 20;
 
   private final Dataset data;
   private final Settings settings;
@@ -55,7 +56,7 @@ final class Page {
   }
 
   String text() throws IOException {
-    Curves curves = new Curves(results, html);
+    Memory memory = new Memory(results, html);
     Pictures pictures = new Pictures(data, results, best, html);
     Map<String, String> parts = new LinkedHashMap<>();
     parts.put("title", title());
@@ -63,10 +64,10 @@ final class Page {
     parts.put("js", resource("page.js"));
     parts.put("lede", lede());
     parts.put("facts", facts());
-    parts.put("legend", curves.legend());
-    parts.put("lossChart", curves.loss());
-    parts.put("accuracyChart", curves.accuracy());
-    parts.put("memoryChart", curves.memory());
+    parts.put("families", families());
+    parts.put("memoryLegend", memory.legend());
+    parts.put("trainingChart", memory.training());
+    parts.put("modelChart", memory.model());
     parts.put("rows", rows());
     parts.put("tableNote", tableNote());
     parts.put("confusion", pictures.confusion());
@@ -116,7 +117,7 @@ final class Page {
                 : "It was trained "
                     + results.size()
                     + " times from the same start, on the same pictures in the same order; only the step"
-                    + " that updates its weights differs.",
+                    + " that updates its weights differs, and what belongs to it.",
             best.row().name(),
             percent(best.finalAccuracy()),
             100 * best.stepShare())
@@ -140,36 +141,65 @@ final class Page {
     to.append(format("<li><b>%s</b>%s</li>", value, what));
   }
 
+  private String families() throws IOException {
+    String section = resource("family.html");
+    StringBuilder families = new StringBuilder();
+    for (Family family : html.families()) {
+      Curves curves = new Curves(family, html);
+      families.append(
+          section
+              .replace("{{id}}", family.id())
+              .replace("{{title}}", escape(family.title()))
+              .replace("{{about}}", escape(family.about()))
+              .replace("{{legend}}", curves.legend())
+              .replace("{{lossChart}}", curves.loss())
+              .replace("{{accuracyChart}}", curves.accuracy()));
+    }
+    return families.toString();
+  }
+
   private String rows() {
     StringBuilder rows = new StringBuilder();
-    for (Result result : results) {
-      rows.append(
-          format(
-              "<tr data-name='%s'><th scope='row'><span class='swatch%s' style='%s'></span>%s</th>"
-                  + "<td>%s</td><td class='number%s'>%s</td><td class='number'>%.4f</td>"
-                  + "<td class='number'>%.2f</td><td class='number'>%.2f s</td>"
-                  + "<td class='number'>%.1f %%</td>"
-                  + "<td><span class='bar' style='%s;width:%.0fpx'></span>%s</td>"
-                  + "<td class='number'>%s</td>"
-                  + "<td><code>%s</code></td></tr>%n",
-              result.row().name(),
-              html.hollow(result) ? " hollow" : "",
-              html.style(result),
-              result.row().name(),
-              result.row().format().label(),
-              result.equals(best) ? " best" : "",
-              percent(result.finalAccuracy()),
-              result.finalLoss(),
-              result.nanosPerParameter(),
-              result.stepSeconds(),
-              100 * result.stepShare(),
-              html.style(result),
-              BAR_PIXELS_PER_BYTE * result.stateBytesPerParameter(),
-              trimmed(result.stateBytesPerParameter()),
-              trimmed(result.bytesPerParameter()),
-              result.bitsInHex()));
+    for (Family family : html.families()) {
+      if (html.families().size() > 1) {
+        rows.append(
+            format(
+                "<tr class='family'><th scope='rowgroup' colspan='12'>%s</th></tr>%n",
+                escape(family.title())));
+      }
+      html.of(family).forEach(result -> rows.append(row(result)));
     }
     return rows.toString();
+  }
+
+  private String row(Result result) {
+    double bytes = result.stateBytesPerParameter();
+    return format(
+        "<tr data-name='%s'><th scope='row'><span class='swatch%s' style='%s'></span>%s</th>"
+            + "<td>%s</td><td class='number%s'>%s</td><td class='number'>%.4f</td>"
+            + "<td class='number'>%.2f</td><td class='number'>%.2f s</td>"
+            + "<td class='number'>%.1f %%</td>"
+            + "<td><span class='bar' style='%s;width:%.0fpx'></span>%s</td>"
+            + "<td class='number'>%s</td><td class='number'>%s</td><td class='number'>%s</td>"
+            + "<td><code>%s</code></td></tr>%n",
+        result.row().name(),
+        html.hollow(result) ? " hollow" : "",
+        html.style(result),
+        result.row().name(),
+        Table.weights(result),
+        result.equals(best) ? " best" : "",
+        percent(result.finalAccuracy()),
+        result.finalLoss(),
+        result.nanosPerParameter(),
+        result.stepSeconds(),
+        100 * result.stepShare(),
+        html.style(result),
+        BAR_PIXELS_PER_BYTE * Math.min(bytes, LONGEST_BAR),
+        trimmed(bytes),
+        trimmed(result.bytesPerParameter()),
+        trimmed(result.modelBytesPerParameter()),
+        Table.density(result),
+        result.bitsInHex());
   }
 
   private static String trimmed(double value) {
@@ -179,7 +209,9 @@ final class Page {
   private String tableNote() {
     return "One step is the median of all steps; the share is of the time for training, tests not"
         + " counted. State is what the optimizer remembers between steps, beside the weights"
-        + " themselves. The bits are a checksum over every bit of the parameters at the end: run"
+        + " themselves; memory in training is both, with masks, averages and whatever a row keeps."
+        + " A trained model has no states: of a sparse one the weights that are not 0 count, and one bit"
+        + " for each weight that says where they are. The bits are a checksum over every bit of the parameters at the end: run"
         + " this again with <code>--backend java</code>, or with another <code>--threads</code>,"
         + " and they are the same. One run each, so a few tenths of a per cent between rows are"
         + " luck, and the learning rates come from a handful of trials: this shows that the steps"
@@ -205,7 +237,7 @@ final class Page {
     return "Each square is one unit of the first layer, as the picture of its weights: orange where a"
         + " bright pixel excites it, blue where it inhibits it. The columns are the same units in"
         + " every row, and all rows started from the same noise."
-        + (results.stream().anyMatch(result -> result.row().family().equals("lion"))
+        + (results.stream().anyMatch(result -> result.row().stem().equals("lion"))
             ? " Lion moves every weight by the same amount, however small its gradient: at the border,"
                 + " where pixels are nearly always black, its weights drift far."
             : "");

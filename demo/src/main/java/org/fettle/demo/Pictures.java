@@ -12,6 +12,8 @@ import java.util.stream.IntStream;
 final class Pictures {
   private static final int EXAMPLES = 30;
   private static final int UNITS = 14;
+  private static final int MOST_STRIPS = 12;
+  private static final int STRIPS_OF_FAMILY = 4;
 
   /** A matrix of more classes is not readable. */
   private static final int MOST_CLASSES = 12;
@@ -156,7 +158,7 @@ final class Pictures {
             .mapToInt(Integer::intValue)
             .toArray();
     StringBuilder out = new StringBuilder();
-    for (Result result : results) {
+    for (Result result : shown()) {
       out.append(
           format(
               "<span><span class='swatch%s' style='%s'></span>%s</span>"
@@ -169,6 +171,15 @@ final class Pictures {
               result.row().name()));
     }
     return out.toString();
+  }
+
+  /** The first rows of each family, where there are many. */
+  private List<Result> shown() {
+    return results.size() <= MOST_STRIPS
+        ? results
+        : html.families().stream()
+            .flatMap(family -> html.of(family).stream().limit(STRIPS_OF_FAMILY))
+            .toList();
   }
 
   /** Orange where a bright pixel excites the unit, blue where it inhibits; strong is opaque. */

@@ -15,8 +15,7 @@ import java.util.List;
  * @param stepNanos how long all steps took together
  * @param medianStepNanos how long one step took
  * @param trainNanos how long the training took, steps included and tests not
- * @param stateBytes bytes of the plan's states
- * @param storedBytes bytes of the parameters with copies, masks and averages
+ * @param footprint bytes, density and bits
  * @param bits a checksum over every bit of the parameters at the end
  * @param predictions the class given to each test image
  * @param firstLayer the weights of the first layer, unit by unit
@@ -33,8 +32,7 @@ record Result(
     long stepNanos,
     long medianStepNanos,
     long trainNanos,
-    long stateBytes,
-    long storedBytes,
+    Footprint footprint,
     int bits,
     int[] predictions,
     float[] firstLayer) {
@@ -67,12 +65,17 @@ record Result(
   }
 
   double stateBytesPerParameter() {
-    return (double) stateBytes / parameters;
+    return (double) footprint.state() / parameters;
   }
 
   /** Parameters, copies, masks, averages and states; gradients not. */
   double bytesPerParameter() {
-    return (double) (storedBytes + stateBytes) / parameters;
+    return (double) (footprint.stored() + footprint.state()) / parameters;
+  }
+
+  /** What is left of a parameter once trained. */
+  double modelBytesPerParameter() {
+    return footprint.model() / parameters;
   }
 
   String bitsInHex() {

@@ -1,16 +1,11 @@
 package org.fettle.demo;
 
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.zip.CRC32C;
-import org.fettle.GradientClip;
 import org.fettle.Parameter;
 import org.fettle.Plan;
-import org.fettle.PlanBuilder;
-import org.fettle.Step;
 import org.fettle.Tensor;
 
 /** The training of one row: same initial weights, same order of images for all. */
@@ -22,26 +17,17 @@ final class Run implements AutoCloseable {
   private final Recipe recipe;
   private final Settings settings;
   private final Batches train;
-  private final Batches test;
   private final Network network;
+  private final Tester tester;
+  private final List<Cycle> cycles;
+  private final Clock clock;
+  private final Context context;
   private final List<Slot> slots = new ArrayList<>();
-  private final Plan plan;
-  private final double lr;
-  private final Step step = new Step();
-  private final long steps;
   private final long[] stepNanos;
+  private Updater updater;
+  private double cycleRate;
   private int updates;
-  private long stepsDone;
   private double loss;
-
-  /**
-   * A parameter.
-   *
-   * @param stored how it is stored
-   * @param view what the network reads of it
-   * @param parameter what the plan updates, with what the recipe hung onto it
-   */
-  private record Slot(Format.Stored stored, Tensor view, Parameter parameter) {}
 
   Run(Row row, Dataset data, Settings settings) {
     this.row = row;
@@ -49,38 +35,27 @@ final class Run implements AutoCloseable {
     recipe = row.recipe().get();
     int batch = Math.min(settings.batch(), data.train().count());
     train = new Batches(data.train(), data.train(), batch, true);
-    test = new Batches(data.test(), data.train(), Math.min(TEST_BATCH, data.test().count()), false);
-    network = new Network(Math.max(train.size(), test.size()), widths(data, settings.hidden()));
+    Batches test =
+        new Batches(data.test(), data.train(), Math.min(TEST_BATCH, data.test().count()), false);
+    network =
+        new Network(
+            row.products().apply(settings.backend()),
+            Math.max(train.size(), test.size()),
+            widths(data, settings.hidden()));
     network.initialise(settings.seed());
-    steps = (long) settings.epochs() * train.perEpoch();
-    stepNanos = new long[Math.toIntExact(steps)];
-    lr = row.weightRule().lr();
-
-    List<Parameter> weights = new ArrayList<>();
-    List<Parameter> biases = new ArrayList<>();
-    for (Dense layer : network.layers()) {
-      weights.add(store(layer.weight(), layer.weightGradient()));
-      biases.add(store(layer.bias(), layer.biasGradient()));
+    tester = new Tester(test, network);
+    cycles = recipe.cycles(settings.epochs());
+    clock = new Clock((long) epochs() * train.perEpoch());
+    context = new Context(settings.backend(), settings.threads(), settings.seed(), clock);
+    stepNanos = new long[Math.toIntExact(clock.steps())];
+    for (Place place : network.places()) {
+      Format.Stored stored = row.format().store(place, context);
+      boolean moved = row.mover() != null && row.mover().takes().test(place);
+      slots.add(new Slot(place, stored, recipe.attach(stored.parameter(), place), moved));
     }
-    slots.forEach(slot -> slot.stored().show());
-    PlanBuilder builder =
-        Plan.builder()
-            .group(row.weightRule(), weights)
-            .group(row.biasRule(), biases)
-            .clip(GradientClip.byGlobalNorm(Settings.MAX_NORM))
-            .backend(settings.backend())
-            .threads(settings.threads())
-            .seed(settings.seed());
-    row.format().configure(builder);
-    recipe.configure(builder);
-    plan = builder.build();
-  }
-
-  private Parameter store(Tensor view, Tensor gradient) {
-    Format.Stored stored = row.format().store(view, gradient);
-    Parameter parameter = recipe.attach(stored.parameter(), view);
-    slots.add(new Slot(stored, view, parameter));
-    return parameter;
+    clock.startCycle((long) cycles.get(0).epochs() * train.perEpoch());
+    open();
+    show();
   }
 
   private static int[] widths(Dataset data, List<Integer> hidden) {
@@ -90,36 +65,50 @@ final class Run implements AutoCloseable {
     return widths.stream().mapToInt(Integer::intValue).toArray();
   }
 
+  private int epochs() {
+    return cycles.stream().mapToInt(Cycle::epochs).sum();
+  }
+
+  private void open() {
+    updater = new Updater(row, recipe, context, slots);
+  }
+
+  private void show() {
+    for (Slot slot : slots) {
+      if (!slot.moved()) {
+        slot.stored().show();
+      }
+    }
+  }
+
   /** Trains from the first step to the last. */
   Result train(Progress progress) {
-    List<Result.Point> losses = new ArrayList<>();
+    Curve losses = new Curve();
     List<Result.Point> accuracies = new ArrayList<>();
-    int[] predictions = new int[test.images().count()];
-    double testLoss = Double.NaN;
     long trainNanos = 0;
-    double sum = 0;
-    int summed = 0;
-    progress.start(row.name(), steps);
-    for (int epoch = 0; epoch < settings.epochs(); epoch++) {
+    double testLoss = Double.NaN;
+    progress.start(row.name(), clock.steps());
+    int epoch = 0;
+    for (int cycle = 0; cycle < cycles.size(); cycle++) {
+      int length = cycles.get(cycle).epochs();
       long start = System.nanoTime();
-      train.shuffle(new SplitMix(settings.seed() * 31 + epoch + 1));
-      for (int i = 0; i < train.perEpoch(); i++) {
-        train.load(i);
-        recipe.batch(this);
-        stepsDone++;
-        sum += loss;
-        summed++;
-        if ((i + 1) * POINTS_PER_EPOCH / train.perEpoch()
-            > i * POINTS_PER_EPOCH / train.perEpoch()) {
-          losses.add(new Result.Point((stepsDone - 0.5 * summed) / train.perEpoch(), sum / summed));
-          progress.advance(stepsDone, losses.get(losses.size() - 1).value());
-          sum = 0;
-          summed = 0;
+      clock.startCycle((long) length * train.perEpoch());
+      cycleRate = cycles.get(cycle).rate();
+      recipe.beginCycle(this, cycle);
+      for (int i = 0; i < length; i++) {
+        train.shuffle(new SplitMix(settings.seed() * 31 + epoch + 1));
+        recipe.beginEpoch(this, epoch);
+        epoch(losses, progress);
+        if (i == length - 1) {
+          recipe.endCycle(this, cycle);
         }
+        trainNanos += System.nanoTime() - start;
+        recipe.evaluating(this, true);
+        testLoss = tester.test(recipe, slots);
+        recipe.evaluating(this, false);
+        accuracies.add(new Result.Point(++epoch, tester.accuracy()));
+        start = System.nanoTime();
       }
-      trainNanos += System.nanoTime() - start;
-      testLoss = test(predictions);
-      accuracies.add(new Result.Point(epoch + 1, accuracy(predictions)));
     }
     long[] sorted = Arrays.copyOf(stepNanos, updates);
     Arrays.sort(sorted);
@@ -127,7 +116,7 @@ final class Run implements AutoCloseable {
         new Result(
             row,
             row.weightRule().toString(),
-            losses,
+            losses.points(),
             accuracies,
             testLoss,
             network.parameters(),
@@ -135,118 +124,113 @@ final class Run implements AutoCloseable {
             Arrays.stream(sorted).sum(),
             sorted[updates / 2],
             trainNanos,
-            plan.stateBytes(),
-            storedBytes(),
+            Footprint.of(row, recipe, updater, slots),
             checksum(),
-            predictions,
-            values(slots.get(0).view()));
+            tester.predictions(),
+            Tester.values(slots.get(0).view()));
     progress.end(result);
     return result;
+  }
+
+  /** The mean losses of tenths of an epoch. */
+  private final class Curve {
+    private final List<Result.Point> points = new ArrayList<>();
+    private double sum;
+    private int summed;
+
+    void add(int batch, Progress progress) {
+      sum += loss;
+      summed++;
+      if ((batch + 1) * POINTS_PER_EPOCH / train.perEpoch()
+          > batch * POINTS_PER_EPOCH / train.perEpoch()) {
+        points.add(
+            new Result.Point((clock.step() - 0.5 * summed) / train.perEpoch(), sum / summed));
+        progress.advance(clock.step(), sum / summed);
+        sum = 0;
+        summed = 0;
+      }
+    }
+
+    List<Result.Point> points() {
+      return points;
+    }
+  }
+
+  private void epoch(Curve losses, Progress progress) {
+    for (int i = 0; i < train.perEpoch(); i++) {
+      train.load(i);
+      clock.tick();
+      loss = Double.NaN;
+      recipe.batch(this);
+      losses.add(i, progress);
+    }
   }
 
   /** Forward and backward over the current mini-batch. */
   void gradient() {
     network.forward(train.inputs(), train.loaded());
-    loss = network.loss(train.labels(), train.loaded());
+    double mean = network.loss(train.labels(), train.loaded());
+    // A second gradient of the same mini-batch is taken elsewhere than at the weights.
+    loss = Double.isNaN(loss) ? mean : loss;
     network.backward(train.loaded());
   }
 
-  /** One step of the plan, by the gradients that are there. */
+  /** One step, by the gradients that are there. */
   void update() {
-    slots.forEach(slot -> slot.stored().differentiate());
-    step.lr(lr * Settings.schedule(stepsDone, steps));
+    for (Slot slot : slots) {
+      if (!slot.moved()) {
+        slot.stored().differentiate();
+      }
+    }
+    double rate = cycleRate * recipe.rate(clock);
     long start = System.nanoTime();
-    plan.step(step);
+    updater.step(rate);
+    recipe.stepped(this);
     stepNanos[updates++] = System.nanoTime() - start;
-    slots.forEach(slot -> slot.stored().show());
+    show();
   }
 
-  /** How many mini-batches are done. */
-  long step() {
-    return stepsDone;
+  /** Forgets the optimizer's states and step counts. */
+  void forget() {
+    updater.close();
+    open();
   }
 
-  /** How many mini-batches there are in all. */
-  long steps() {
-    return steps;
+  Context context() {
+    return context;
   }
 
-  Network network() {
-    return network;
+  Clock clock() {
+    return clock;
   }
 
   Plan plan() {
-    return plan;
+    return updater.plan();
+  }
+
+  /** All parameters as they are updated, layer by layer. */
+  List<Parameter> parameters() {
+    return slots.stream().map(Slot::parameter).toList();
+  }
+
+  /** The values of {@link #parameters}. */
+  List<Tensor> values() {
+    return slots.stream().map(slot -> slot.parameter().value()).toList();
   }
 
   @Override
   public void close() {
-    plan.close();
-  }
-
-  /** Fills in the predictions for the test images. Returns their mean loss. */
-  private double test(int[] predictions) {
-    IdentityHashMap<Tensor, float[]> kept = new IdentityHashMap<>();
-    for (Slot slot : slots) {
-      Tensor tested = recipe.tested(slot.parameter());
-      if (tested != null) {
-        kept.put(slot.view(), values(slot.view()));
-        slot.view().buffer().put(tested.buffer());
-      }
-    }
-    double sum = 0;
-    for (int i = 0; i < test.perEpoch(); i++) {
-      test.load(i);
-      float[] scores = network.forward(test.inputs(), test.loaded());
-      sum += network.loss(test.labels(), test.loaded()) * test.loaded();
-      for (int j = 0; j < test.loaded(); j++) {
-        predictions[i * test.size() + j] =
-            highest(scores, j * network.classes(), network.classes());
-      }
-    }
-    kept.forEach((view, values) -> view.buffer().asFloatBuffer().put(values));
-    return sum / predictions.length;
-  }
-
-  private double accuracy(int[] predictions) {
-    int right = 0;
-    for (int i = 0; i < predictions.length; i++) {
-      right += predictions[i] == test.images().label(i) ? 1 : 0;
-    }
-    return (double) right / predictions.length;
-  }
-
-  private static int highest(float[] scores, int from, int n) {
-    int highest = 0;
-    for (int i = 1; i < n; i++) {
-      if (scores[from + i] > scores[from + highest]) {
-        highest = i;
-      }
-    }
-    return highest;
-  }
-
-  private long storedBytes() {
-    long bytes = 0;
-    for (Slot slot : slots) {
-      Parameter p = slot.parameter();
-      for (Tensor tensor : new Tensor[] {p.value(), p.copy(), p.mask(), p.average()}) {
-        bytes += tensor == null ? 0 : tensor.bytes();
-      }
-    }
-    return bytes;
+    updater.close();
+    slots.forEach(slot -> slot.stored().close());
+    recipe.close();
   }
 
   private int checksum() {
     CRC32C checksum = new CRC32C();
-    slots.forEach(slot -> checksum.update(slot.parameter().value().buffer()));
+    for (Slot slot : slots) {
+      Tensor value = slot.moved() ? slot.view() : slot.parameter().value();
+      checksum.update(value.buffer());
+    }
     return (int) checksum.getValue();
-  }
-
-  private static float[] values(Tensor tensor) {
-    FloatBuffer buffer = tensor.buffer().asFloatBuffer();
-    float[] values = new float[buffer.remaining()];
-    buffer.get(values);
-    return values;
   }
 }

@@ -1,6 +1,7 @@
 package org.fettle.demo;
 
 import java.io.PrintWriter;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 
@@ -8,42 +9,60 @@ import java.util.Locale;
 final class Table {
   private Table() {}
 
-  static void print(PrintWriter out, List<Result> results, int nameWidth) {
+  static void print(PrintWriter out, List<Result> all, int nameWidth) {
+    List<Result> results =
+        all.stream().sorted(Comparator.comparing(result -> result.row().family())).toList();
+    String head = "%-" + nameWidth + "s  %-16s  %9s  %7s  %8s  %7s  %7s  %7s  %7s  %7s  %8s%n";
     out.printf(
-        "%-" + nameWidth + "s  %-16s  %9s  %7s  %8s  %7s  %10s  %10s  %8s%n",
-        "",
-        "",
-        "test",
-        "step",
-        "ns per",
-        "share",
-        "state",
-        "loss at",
+        head, "", "", "test", "step", "ns per", "share", "state", "all", "model", "weights",
         "bits");
     out.printf(
-        "%-" + nameWidth + "s  %-16s  %9s  %7s  %8s  %7s  %10s  %10s  %8s%n",
+        head,
         "row",
         "weights",
         "accuracy",
         "in all",
         "param.",
         "of time",
-        "B / param.",
-        "the end",
+        "B/par.",
+        "B/par.",
+        "B/par.",
+        "not 0",
         "at end");
+    Family family = null;
     for (Result result : results) {
+      if (result.row().family() != family) {
+        family = result.row().family();
+        out.println(family.title());
+      }
       out.printf(
           Locale.ROOT,
-          "%-" + nameWidth + "s  %-16s  %7.2f %%  %5.2f s  %8.2f  %5.1f %%  %10.2f  %10.4f  %8s%n",
+          "%-"
+              + nameWidth
+              + "s  %-16s  %7.2f %%  %5.2f s  %8.2f  %5.1f %%  %7.2f  %7.2f  %7.2f  %7s  %8s%n",
           result.row().name(),
-          result.row().format().label(),
+          weights(result),
           100 * result.finalAccuracy(),
           result.stepSeconds(),
           result.nanosPerParameter(),
           100 * result.stepShare(),
           result.stateBytesPerParameter(),
-          result.finalLoss(),
+          result.bytesPerParameter(),
+          result.modelBytesPerParameter(),
+          density(result),
           result.bitsInHex());
     }
+  }
+
+  /** How weights are stored. */
+  static String weights(Result result) {
+    return result.row().label();
+  }
+
+  /** The share of weights that are not 0, where it matters. */
+  static String density(Result result) {
+    return result.row().family() == Family.SPARSE
+        ? Html.format("%.1f %%", 100 * result.footprint().density())
+        : "";
   }
 }

@@ -32,14 +32,14 @@ for (const chart of every('svg.chart')) {
     }
     if (!lines.length) return;
     lines.sort((a, b) => parseFloat(b.text) - parseFloat(a.text));
-    if (chart.id === 'loss') lines.reverse();
+    if (chart.id.startsWith('loss')) lines.reverse();
     cursor.setAttribute('x1', nearest);
     cursor.setAttribute('x2', nearest);
     cursor.style.visibility = 'visible';
     const hidden = lines.splice(LONGEST).length;
     readout.replaceChildren();
     const head = document.createElement('b');
-    head.textContent = 'epoch ' + Number(lines[0].epoch).toFixed(chart.id === 'loss' ? 1 : 0);
+    head.textContent = 'epoch ' + Number(lines[0].epoch).toFixed(chart.id.startsWith('loss') ? 1 : 0);
     readout.append(head);
     for (const line of lines) {
       const item = document.createElement('div');
@@ -55,8 +55,8 @@ for (const chart of every('svg.chart')) {
     const x = nearest / chart.viewBox.baseVal.width * box.width;
     const left = x > box.width / 2 ? x - readout.offsetWidth - 6 : x + 30;
     readout.style.left = left + 'px';
-    readout.style.top = chart.id === 'loss' ? '2.6rem' : 'auto';
-    readout.style.bottom = chart.id === 'loss' ? 'auto' : '4.5rem';
+    readout.style.top = chart.id.startsWith('loss') ? '2.6rem' : 'auto';
+    readout.style.bottom = chart.id.startsWith('loss') ? 'auto' : '4.5rem';
   });
   chart.addEventListener('pointerleave', () => {
     cursor.style.visibility = 'hidden';

@@ -96,7 +96,7 @@ class IdxTest {
     refusedFolder("expected 200 labels", "t10k-images-idx3-ubyte.gz", "found 7");
     Toy.write(folder.resolve("t10k-labels-idx1-ubyte"), 0x801, new byte[200], 200);
     Toy.write(folder.resolve("t10k-images-idx3-ubyte.gz"), 0x803, new byte[200 * 4], 200, 2, 2);
-    refusedFolder("expected test images of 5 x 6", "found 2 x 2");
+    refusedFolder("expected test images of 5 x 8", "found 2 x 2");
     Files.delete(folder.resolve("t10k-images-idx3-ubyte.gz"));
     assertTrue(!Dataset.isIn(folder));
     refusedFolder("expected a file t10k-images-idx3-ubyte or", "found neither");

@@ -10,7 +10,7 @@ class NetworkTest {
   private static final int N = 9;
   private static final float STEP = 1e-2f;
 
-  private final Network network = new Network(16, 6, 8, 5, 4);
+  private final Network network = new Network(Products.openBlas(), 16, 6, 8, 5, 4);
   private final float[] inputs = new float[N * 6];
   private final int[] labels = new int[N];
 
@@ -60,7 +60,7 @@ class NetworkTest {
 
   @Test
   void lossOfUnsureNetworkIsTheLogarithmOfTheClasses() {
-    Network zero = new Network(16, 6, 8, 4);
+    Network zero = new Network(Products.openBlas(), 16, 6, 8, 4);
     zero.forward(inputs, N);
     assertEquals(Math.log(4), zero.loss(labels, N), 1e-6);
   }

@@ -5,12 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.fettle.Backend;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class RunTest {
+  private static final int EPOCHS = 6;
+
   static List<Row> rows() {
     return Rows.all();
   }
@@ -19,13 +22,20 @@ class RunTest {
   @MethodSource("rows")
   void rowLearnsAndRepeatsOnEveryBackend(Row row) {
     Result first = run(row, "java", 1);
-    assertTrue(first.finalAccuracy() > 0.6, row.name() + ": " + first.finalAccuracy());
-    assertTrue(first.finalLoss() < first.loss().get(0).value());
-    assertEquals(8 * 32, first.steps());
-    assertEquals(8, first.accuracy().size());
+    int epochs = row.recipe().get().cycles(EPOCHS).stream().mapToInt(Cycle::epochs).sum();
+    assertTrue(first.finalAccuracy() > 0.45, row.name() + ": " + first.finalAccuracy());
+    assertTrue(
+        first.finalLoss() < 0.8 * first.loss().get(0).value(),
+        row.name() + ": " + first.finalLoss());
+    assertEquals(epochs, first.accuracy().size());
+    assertTrue(first.steps() > 0.8 * epochs * 32 && first.steps() <= epochs * 32L);
     for (Backend.Availability backend : Backend.all()) {
       if (backend.isAvailable() && !backend.name().startsWith("cuda")) {
         Result again = run(row, backend.name(), 3);
+        if (!row.sameBits()) {
+          assertEquals(first.finalAccuracy(), again.finalAccuracy(), 0.2, row.name());
+          continue;
+        }
         assertEquals(first.bitsInHex(), again.bitsInHex(), row.name() + " on " + backend.name());
         assertArrayEquals(first.predictions(), again.predictions());
       }
@@ -39,24 +49,63 @@ class RunTest {
     assertEquals(10, run("adamw-bf16").bytesPerParameter());
     assertEquals(14, run("adamw-master").bytesPerParameter());
     assertEquals(4, run("lion").stateBytesPerParameter());
-    assertEquals(16, run("adamw-ema").bytesPerParameter());
-    assertEquals(12.125, run("adamw-pruned").bytesPerParameter(), 0.03);
+    assertEquals(16, run("ema").bytesPerParameter());
+    assertEquals(12.125, run("pruned").bytesPerParameter(), 0.03);
   }
 
   @Test
-  void prunedWeightsStayZero() {
-    float[] weights = run("adamw-pruned").firstLayer();
-    int zeros = 0;
-    for (float weight : weights) {
-      zeros += weight == 0f ? 1 : 0;
+  void statesOfFewBitsAreSmall() {
+    double all = run("adamw").stateBytesPerParameter();
+    assertTrue(run("adamw-8bit").stateBytesPerParameter() < 0.6 * all);
+    assertTrue(run("adamw-fp8").stateBytesPerParameter() < 0.6 * all);
+    assertTrue(run("adamw-4bit").stateBytesPerParameter() < 0.5 * all);
+  }
+
+  @Test
+  void weightsOfFewBitsHaveFewValues() {
+    assertTrue(values("lsq-4bit") <= 16);
+    assertTrue(values("lsq-2bit") <= 4);
+    assertEquals(2, values("reste"));
+    assertTrue(run("eco-fp8").bytesPerParameter() < run("master-fp8").bytesPerParameter());
+    assertTrue(run("eco-int4").modelBytesPerParameter() < 0.3 * 4);
+  }
+
+  private static long values(String name) {
+    float[] weights = run(name).firstLayer();
+    return IntStream.range(0, weights.length).mapToObj(i -> weights[i] + 0f).distinct().count();
+  }
+
+  @Test
+  void sparseRowsAreSparse() {
+    for (String name : List.of("pruned", "imp", "rigl", "granet", "sms", "swamp")) {
+      assertEquals(0.1, run(name).footprint().density(), 0.01, name);
     }
-    assertEquals(0.9, (double) zeros / weights.length, 0.005);
+    float[] pairs = run("sr-ste").firstLayer();
+    float[] eighths = run("bdwp").firstLayer();
+    for (int i = 0; i < pairs.length; i += 8) {
+      assertTrue(nonZeros(pairs, i, 4) <= 2 && nonZeros(pairs, i + 4, 4) <= 2);
+      assertTrue(nonZeros(eighths, i, 8) <= 2);
+    }
+    float[] units = run("dhspg").firstLayer();
+    int zeros = 0;
+    for (int i = 0; i < units.length; i += Toy.HEIGHT * Toy.WIDTH) {
+      zeros += nonZeros(units, i, Toy.HEIGHT * Toy.WIDTH) == 0 ? 1 : 0;
+    }
+    assertTrue(zeros >= 2, "zero units: " + zeros);
+  }
+
+  private static int nonZeros(float[] values, int from, int n) {
+    int count = 0;
+    for (int i = from; i < from + n; i++) {
+      count += values[i] != 0f ? 1 : 0;
+    }
+    return count;
   }
 
   @Test
   void averageIsTestedAndTheWeightsAreNot() {
     Result plain = run("adamw");
-    Result averaged = run("adamw-ema");
+    Result averaged = run("ema");
     assertEquals(plain.bitsInHex(), averaged.bitsInHex());
     assertArrayEquals(plain.firstLayer(), averaged.firstLayer());
     assertTrue(plain.testLoss() != averaged.testLoss());
@@ -78,7 +127,8 @@ class RunTest {
   }
 
   private static Result run(Row row, String backend, int threads) {
-    Settings settings = new Settings(8, 32, List.of(24, 12), threads, Backend.named(backend), 7);
+    Settings settings =
+        new Settings(EPOCHS, 32, List.of(128, 16), threads, Backend.named(backend), 7);
     try (Run run = new Run(row, Toy.dataset(), settings)) {
       return run.train(Progress.QUIET);
     }

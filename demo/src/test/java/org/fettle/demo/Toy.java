@@ -11,7 +11,7 @@ import java.util.zip.GZIPOutputStream;
 /** A tiny data set: noisy images, each class with a bright stripe of its own. */
 final class Toy {
   static final int HEIGHT = 5;
-  static final int WIDTH = 6;
+  static final int WIDTH = 8;
   static final int CLASSES = 4;
 
   private Toy() {}

@@ -91,6 +91,52 @@ public record DhspgOptions(
         1);
   }
 
+  /**
+   * These, with another penalty.
+   *
+   * @param newLambda the coefficient, at least 0
+   * @param newAmplify how much more than needed a penalty may be, at least 0
+   * @param newHatFactor the largest penalty in lambdas, at least 1
+   */
+  public DhspgOptions withPenalty(double newLambda, double newAmplify, double newHatFactor) {
+    return new DhspgOptions(
+        variant,
+        lr,
+        momentum,
+        beta1,
+        beta2,
+        eps,
+        weightDecay,
+        newLambda,
+        newAmplify,
+        newHatFactor,
+        epsilon,
+        startPruningSteps,
+        targetGroupSparsity,
+        tolerance,
+        groupDivisible);
+  }
+
+  /** These, with another weight decay. */
+  public DhspgOptions withWeightDecay(double newWeightDecay) {
+    return new DhspgOptions(
+        variant,
+        lr,
+        momentum,
+        beta1,
+        beta2,
+        eps,
+        newWeightDecay,
+        lambda,
+        lambdaAmplify,
+        lambdaHatFactor,
+        epsilon,
+        startPruningSteps,
+        targetGroupSparsity,
+        tolerance,
+        groupDivisible);
+  }
+
   boolean adam() {
     return variant != Variant.SGD;
   }

@@ -2,6 +2,7 @@ package org.fettle.steps;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
@@ -291,5 +292,10 @@ public final class FrugalLowRank extends StepObject {
   /** The second moment in the subspace: a view that lives as long as this. */
   public Tensor secondMoment() {
     return open(second);
+  }
+
+  @Override
+  Stream<Matrix> matrices() {
+    return Stream.of(left, right);
   }
 }

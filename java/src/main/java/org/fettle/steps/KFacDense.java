@@ -1,6 +1,7 @@
 package org.fettle.steps;
 
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Range;
 import org.fettle.Tensor;
@@ -184,5 +185,10 @@ public final class KFacDense extends StepObject {
   /** The factor S of the outputs: a copy, row by row; empty before the first step. */
   public double[] outputFactor() {
     return outputFactor == null ? new double[0] : outputFactor.values().clone();
+  }
+
+  @Override
+  Stream<Matrix> matrices() {
+    return Stream.of(inputFactor, outputFactor);
   }
 }

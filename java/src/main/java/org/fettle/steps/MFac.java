@@ -2,6 +2,7 @@ package org.fettle.steps;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
@@ -209,5 +210,10 @@ public final class MFac extends StepObject {
   /** What lr multiplied in the last step: a view that lives as long as this. */
   public Tensor direction(int tensor) {
     return open(options.momentum > 0 ? momenta.get(tensor) : directions.get(tensor));
+  }
+
+  @Override
+  Stream<Matrix> matrices() {
+    return Stream.of(gram);
   }
 }

@@ -2,6 +2,7 @@ package org.fettle.steps;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Range;
 import org.fettle.Tensor;
@@ -155,5 +156,10 @@ public final class MFacInverse extends StepObject {
       throw new IllegalArgumentException(
           name + " is " + tensor + ": expected " + length + " elements");
     }
+  }
+
+  @Override
+  Stream<Matrix> matrices() {
+    return inverses.stream();
   }
 }

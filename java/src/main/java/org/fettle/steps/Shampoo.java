@@ -3,6 +3,7 @@ package org.fettle.steps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
@@ -170,5 +171,10 @@ public final class Shampoo extends StepObject {
   /** How often a root could not be taken because the statistics were not finite. */
   public long staleRoots() {
     return staleRoots;
+  }
+
+  @Override
+  Stream<Matrix> matrices() {
+    return tensors.stream().flatMap(t -> Stream.of(t.left, t.right, t.leftRoot, t.rightRoot));
   }
 }

@@ -3,6 +3,7 @@ package org.fettle.steps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.fettle.Arithmetic;
 import org.fettle.Backend;
 import org.fettle.Parameter;
@@ -24,14 +25,12 @@ import org.fettle.internal.algebra.Products;
  * </pre>
  *
  * <p>m is kept in the original basis, where it need not be turned; v is never turned, only
- * permuted. A side longer than 10,000, or a tensor of one axis, keeps the identity. Basis and
- * products are double, m and v float32; within 2e-4. The null space of a first gradient that is not
- * square is arbitrary, so that two correct implementations may then differ. Source:
+ * permuted. A side longer than {@code maxDimension}, or a tensor of one axis, keeps the identity.
+ * Basis and products are double, m and v float32; within 2e-4. The null space of a first gradient
+ * that is not square is arbitrary, so that two correct implementations may then differ. Source:
  * arXiv:2409.11321; nikhilvyas/SOAP.
  */
 public final class Soap extends StepObject {
-  private static final int LONGEST = 10_000;
-
   private final SoapOptions options;
   private final Products products;
   private final List<One> tensors = new ArrayList<>();
@@ -58,8 +57,8 @@ public final class Soap extends StepObject {
       m = allocate(parameter.value().shape());
       v = allocate(parameter.value().shape());
       boolean matrix = parameter.value().rank() >= 2;
-      left = matrix && shape.rows() <= LONGEST ? new Side() : null;
-      right = matrix && shape.columns() <= LONGEST ? new Side() : null;
+      left = matrix && shape.rows() <= options.maxDimension() ? new Side() : null;
+      right = matrix && shape.columns() <= options.maxDimension() ? new Side() : null;
     }
 
     void step(double lr) {
@@ -214,5 +213,13 @@ public final class Soap extends StepObject {
   /** The second moment of a tensor in the basis: a view that lives as long as this. */
   public Tensor secondMoment(int tensor) {
     return open(tensors.get(tensor).v);
+  }
+
+  @Override
+  Stream<Matrix> matrices() {
+    return tensors.stream()
+        .flatMap(tensor -> Stream.of(tensor.left, tensor.right))
+        .filter(Objects::nonNull)
+        .flatMap(side -> Stream.of(side.statistics, side.basis));
   }
 }

@@ -14,6 +14,7 @@ import org.fettle.Range;
  * @param frequency f, calls between two turns of the basis, at least 1; default 10
  * @param correctBias whether the step is corrected as in Adam; default true
  * @param normalize whether the direction has root mean square 1; default false
+ * @param maxDimension a longer side keeps the identity, at least 0; default 10,000
  */
 public record SoapOptions(
     double lr,
@@ -24,7 +25,8 @@ public record SoapOptions(
     double weightDecay,
     long frequency,
     boolean correctBias,
-    boolean normalize) {
+    boolean normalize,
+    long maxDimension) {
   /** Checks the hyperparameters. */
   public SoapOptions {
     Range.nonNegative("lr", lr);
@@ -34,11 +36,12 @@ public record SoapOptions(
     Range.nonNegative("eps", eps);
     Range.nonNegative("weightDecay", weightDecay);
     Range.check("frequency", frequency, frequency >= 1, ">= 1");
+    Range.check("maxDimension", maxDimension, maxDimension >= 0, ">= 0");
   }
 
   /** The defaults. */
   public SoapOptions() {
-    this(3e-3, 0.95, 0.95, -1, 1e-8, 0.01, 10, true, false);
+    this(3e-3, 0.95, 0.95, -1, 1e-8, 0.01, 10, true, false, 10_000);
   }
 
   /** s, whichever way it was given. */
@@ -49,12 +52,45 @@ public record SoapOptions(
   /** These, with another learning rate. */
   public SoapOptions withLr(double newLr) {
     return new SoapOptions(
-        newLr, beta1, beta2, shampooBeta, eps, weightDecay, frequency, correctBias, normalize);
+        newLr,
+        beta1,
+        beta2,
+        shampooBeta,
+        eps,
+        weightDecay,
+        frequency,
+        correctBias,
+        normalize,
+        maxDimension);
   }
 
   /** These, with another weight decay. */
   public SoapOptions withWeightDecay(double newWeightDecay) {
     return new SoapOptions(
-        lr, beta1, beta2, shampooBeta, eps, newWeightDecay, frequency, correctBias, normalize);
+        lr,
+        beta1,
+        beta2,
+        shampooBeta,
+        eps,
+        newWeightDecay,
+        frequency,
+        correctBias,
+        normalize,
+        maxDimension);
+  }
+
+  /** These, with another bound on the sides that are turned. */
+  public SoapOptions withMaxDimension(long newMaxDimension) {
+    return new SoapOptions(
+        lr,
+        beta1,
+        beta2,
+        shampooBeta,
+        eps,
+        weightDecay,
+        frequency,
+        correctBias,
+        normalize,
+        newMaxDimension);
   }
 }

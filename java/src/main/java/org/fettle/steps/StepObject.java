@@ -2,7 +2,9 @@ package org.fettle.steps;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.DType;
 import org.fettle.Parameter;
@@ -13,6 +15,7 @@ import org.fettle.internal.BatchRunner;
 import org.fettle.internal.CallChecks;
 import org.fettle.internal.Engine;
 import org.fettle.internal.Norms;
+import org.fettle.internal.algebra.Matrix;
 
 /**
  * What the steps of this package have in common: a backend, states that go when the step is closed,
@@ -34,6 +37,29 @@ abstract class StepObject implements AutoCloseable {
   /** The backend that carries out the steps. */
   public final Backend backend() {
     return backend;
+  }
+
+  /**
+   * Bytes that this keeps between steps, with the memory that it works in; copies of what was given
+   * to it count as well. May grow in the first step.
+   */
+  public final long stateBytes() {
+    enter();
+    try {
+      long matrices =
+          matrices()
+              .filter(Objects::nonNull)
+              .mapToLong(matrix -> (long) Double.BYTES * matrix.values().length)
+              .sum();
+      return matrices + states.stream().mapToLong(Tensor::bytes).sum();
+    } finally {
+      leave();
+    }
+  }
+
+  /** What is kept in double on the host; some may be null. */
+  Stream<Matrix> matrices() {
+    return Stream.empty();
   }
 
   /** A zeroed state. */

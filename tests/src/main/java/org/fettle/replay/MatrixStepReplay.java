@@ -144,7 +144,8 @@ final class MatrixStepReplay implements MethodReplay {
             hyper.number("weight_decay"),
             (long) hyper.number("precondition_frequency"),
             hyper.flag("correct_bias"),
-            hyper.flag("normalize_grads"));
+            hyper.flag("normalize_grads"),
+            new SoapOptions().maxDimension());
     Parameter parameter = LossStepReplay.parameter(golden.array("param0"), bench);
     try (Soap soap = new Soap(bench.backend(), options, List.of(parameter))) {
       for (int t = 0; t < golden.steps(); t++) {
