@@ -24,6 +24,7 @@ public final class BinaryProduct {
 
   /** Words of a row of that many elements. */
   public static long words(long depth) {
+    Range.check("depth", depth, depth >= 0, ">= 0");
     return IntegerProductKernels.covers(depth, 64);
   }
 

@@ -265,6 +265,8 @@ public final class Quantizer {
 
   /** Bytes of that many packed codes. */
   public static long packedBytes(int bits, long elements) {
+    Range.check("bits", bits, bits >= 1 && bits <= 8, "in 1..8");
+    Range.check("elements", elements, elements >= 0, ">= 0");
     return Math.addExact(Math.multiplyExact(elements, (long) bits), 7) / 8;
   }
 

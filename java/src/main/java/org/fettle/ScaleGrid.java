@@ -1,5 +1,7 @@
 package org.fettle;
 
+import java.util.Arrays;
+
 /**
  * Which elements share a scale: tiles of a matrix whose columns are the last axis and whose rows
  * are all others together (a tensor of one axis is one row). Tiles at the lower and right edges may
@@ -63,8 +65,16 @@ public record ScaleGrid(long rows, long columns) {
   record Matrix(long rows, long columns) {
     static Matrix of(long... shape) {
       long rows = 1;
-      for (int i = 0; i + 1 < shape.length; i++) {
-        rows *= shape[i];
+      long elements = 1;
+      for (int i = 0; i < shape.length; i++) {
+        rows = elements;
+        if (shape[i] < 0 || Math.multiplyHigh(elements, shape[i]) != 0 || elements * shape[i] < 0) {
+          throw new IllegalArgumentException(
+              "shape is "
+                  + Arrays.toString(shape)
+                  + ": expected extents of at most 2^63 - 1 elements");
+        }
+        elements *= shape[i];
       }
       return new Matrix(rows, shape.length == 0 ? 1 : shape[shape.length - 1]);
     }

@@ -75,7 +75,10 @@ class ValuesMisuseTest {
     "Average.withWarmup(Warmup, long, double)",
     "Average.withInterval(long)",
     "Average.factor(long)",
-    "Average.movesAt(long)"
+    "Average.movesAt(long)",
+    "Average.halfLife(double, double)",
+    "Average.power(double)",
+    "Average.uniform(long, long)"
   })
   void averages() {
     Average good = new Average(0.9);
@@ -90,6 +93,12 @@ class ValuesMisuseTest {
     Refusal.ofNull(() -> new Average(0.9, null, 0, 0, 1));
     Refusal.ofArgument(() -> good.factor(0), "step is 0", ">= 1");
     Refusal.ofArgument(() -> good.movesAt(-1), "step is -1");
+    Refusal.ofArgument(() -> Average.halfLife(0, 0.09), "half-life is 0.0");
+    Refusal.ofArgument(() -> Average.halfLife(1, 1.5), "rampUp is 1.5", "in (0, 1]");
+    Refusal.ofArgument(() -> Average.power(0.31), "0.31");
+    Refusal.ofArgument(() -> Average.power(Double.NaN), "NaN");
+    Refusal.ofArgument(() -> Average.uniform(-1, 1), "warmupSteps is -1");
+    Refusal.ofArgument(() -> Average.uniform(0, 0), "interval is 0");
     assertEquals(1, new Average(1).decay());
     assertEquals(0, new Average(0).decay());
   }
