@@ -22,6 +22,25 @@ final class FormatChecks {
     return add(name, tensor, dtype, true);
   }
 
+  /** A tensor of floating-point numbers that is read. */
+  FormatChecks readsFloats(String name, Tensor tensor) {
+    return floats(name, tensor, false);
+  }
+
+  /** A tensor of floating-point numbers that is written. */
+  FormatChecks writesFloats(String name, Tensor tensor) {
+    return floats(name, tensor, true);
+  }
+
+  private FormatChecks floats(String name, Tensor tensor, boolean written) {
+    Objects.requireNonNull(tensor, name);
+    if (!tensor.dtype().isFloating()) {
+      throw new IllegalArgumentException(
+          name + " is " + tensor.dtype() + ": expected F32, BF16 or F16");
+    }
+    return add(name, tensor, tensor.dtype(), written);
+  }
+
   /** A tensor that there may be or not. */
   FormatChecks readsIfThere(String name, Tensor tensor, DType dtype, long elements) {
     if (tensor != null) {

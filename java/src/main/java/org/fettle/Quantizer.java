@@ -10,8 +10,9 @@ import org.fettle.internal.kernels.MeasureKernels;
 import org.fettle.internal.kernels.MinifloatKernels;
 
 /**
- * Encodes and decodes low-bit formats, into memory of the caller. Values are F32. The same bits on
- * every backend.
+ * Encodes and decodes low-bit formats, into memory of the caller. Values are F32, BF16 or F16;
+ * those of 16 bits are widened in scratch first, and decoded values are rounded to nearest. The
+ * same bits on every backend.
  *
  * <pre>
  * Quantizer.on(backend).quantize(IntegerFormat.int8(ScaleGrid.ROW), x, Quantized.of(codes, scales));
@@ -71,12 +72,18 @@ public final class Quantizer {
    * Finds scales, and encodes.
    *
    * @param format the format
-   * @param values F32
+   * @param values F32, BF16 or F16
    * @param into codes, scales and whatever else the format has; all are written
    * @throws IllegalArgumentException for a tensor that does not fit; nothing was written
    */
   public void quantize(QuantizationFormat format, Tensor values, Quantized into) {
     check(format, values, into, true);
+    try (Widened wide = Widened.read(backend, values)) {
+      quantizeF32(format, wide.tensor(), into);
+    }
+  }
+
+  private void quantizeF32(QuantizationFormat format, Tensor values, Quantized into) {
     if (format instanceof MicroscalingFormat || format instanceof Nvfp4Format) {
       encodeBlocks(format, values, into);
       return;
@@ -117,7 +124,7 @@ public final class Quantizer {
    * becomes it; NaN becomes the code of 0, in FP8 NaN.
    *
    * @param format an {@link IntegerFormat} or an {@link Fp8Format}
-   * @param values F32
+   * @param values F32, BF16 or F16
    * @param with codes are written; scales are read and must be finite and at least 0
    */
   public void encode(QuantizationFormat format, Tensor values, Quantized with) {
@@ -126,9 +133,12 @@ public final class Quantizer {
           "format " + format + ": expected one of integers or FP8, whose scales can be given");
     }
     check(format, values, with, false);
-    if (values.elements() > 0) {
+    if (values.elements() == 0) {
+      return;
+    }
+    try (Widened wide = Widened.read(backend, values)) {
       run(
-          call(GridKernels.ENCODE, format, values, with)
+          call(GridKernels.ENCODE, format, wide.tensor(), with)
               .units(layout(format, values).units(), values.elements()));
     }
   }
@@ -138,15 +148,22 @@ public final class Quantizer {
    *
    * @param format the format
    * @param from codes, scales and whatever else the format has
-   * @param values F32, written
+   * @param values F32, BF16 or F16, written
    */
   public void dequantize(QuantizationFormat format, Quantized from, Tensor values) {
-    FormatChecks checks = new FormatChecks(backend).writes("values", values, DType.F32);
+    FormatChecks checks = new FormatChecks(backend).writesFloats("values", values);
     checkOperands(checks, format, values, from, false, false);
     checks.done();
     if (values.elements() == 0) {
       return;
     }
+    try (Widened wide = Widened.write(backend, values)) {
+      dequantizeF32(format, from, wide.tensor());
+      wide.store();
+    }
+  }
+
+  private void dequantizeF32(QuantizationFormat format, Quantized from, Tensor values) {
     if (format instanceof MicroscalingFormat mx) {
       long blocks = from.scales().elements();
       run(
@@ -175,25 +192,24 @@ public final class Quantizer {
    * @param format any but E8M0
    * @param saturating whether what is beyond the largest finite value becomes it (the usual);
    *     otherwise it becomes NaN in E4M3 and infinity in E5M2. FP6 and FP4 always saturate
-   * @param values F32
+   * @param values F32, BF16 or F16
    * @param codes U8, in the shape of the values
    */
   public void cast(Minifloat format, boolean saturating, Tensor values, Tensor codes) {
     if (Objects.requireNonNull(format, "format") == Minifloat.E8M0) {
       throw new IllegalArgumentException("format E8M0 holds scales: expected a format of values");
     }
-    new FormatChecks(backend)
-        .reads("values", values, DType.F32)
-        .writes("codes", codes, DType.U8)
-        .done();
+    new FormatChecks(backend).readsFloats("values", values).writes("codes", codes, DType.U8).done();
     PlanChecks.like("codes", codes, values);
-    run(
-        noise(
-                new KernelCall(MinifloatKernels.ENCODE)
-                    .arrays(values, codes)
-                    .integers(values.elements(), format.code(), saturating ? 1 : 0),
-                3)
-            .units(covers(values.elements(), CHUNK), values.elements()));
+    try (Widened wide = Widened.read(backend, values)) {
+      run(
+          noise(
+                  new KernelCall(MinifloatKernels.ENCODE)
+                      .arrays(wide.tensor(), codes)
+                      .integers(values.elements(), format.code(), saturating ? 1 : 0),
+                  3)
+              .units(covers(values.elements(), CHUNK), values.elements()));
+    }
   }
 
   /**
@@ -201,19 +217,20 @@ public final class Quantizer {
    *
    * @param format any
    * @param codes U8
-   * @param values F32, written
+   * @param values F32, BF16 or F16, written
    */
   public void decode(Minifloat format, Tensor codes, Tensor values) {
-    new FormatChecks(backend)
-        .reads("codes", codes, DType.U8)
-        .writes("values", values, DType.F32)
-        .done();
+    new FormatChecks(backend).reads("codes", codes, DType.U8).writesFloats("values", values).done();
     PlanChecks.like("values", values, codes);
-    run(
-        new KernelCall(MinifloatKernels.DECODE)
-            .arrays(values, codes)
-            .integers(values.elements(), Objects.requireNonNull(format, "format").code())
-            .units(covers(values.elements(), CHUNK), values.elements()));
+    Objects.requireNonNull(format, "format");
+    try (Widened wide = Widened.write(backend, values)) {
+      run(
+          new KernelCall(MinifloatKernels.DECODE)
+              .arrays(wide.tensor(), codes)
+              .integers(values.elements(), format.code())
+              .units(covers(values.elements(), CHUNK), values.elements()));
+      wide.store();
+    }
   }
 
   /**
@@ -273,30 +290,32 @@ public final class Quantizer {
   /**
    * The largest magnitude; NaN where there is one, 0 for no elements.
    *
-   * @param values F32
+   * @param values F32, BF16 or F16
    * @param result F32, one element
    */
   public void absoluteMax(Tensor values, Tensor result) {
     new FormatChecks(backend)
-        .reads("values", values, DType.F32)
+        .readsFloats("values", values)
         .writes("result", result, DType.F32)
         .done();
     FormatChecks.elements("result", result, 1);
-    largest(values, result, 0);
+    try (Widened wide = Widened.read(backend, values)) {
+      largest(wide.tensor(), result, 0);
+    }
   }
 
   /**
    * Counts values in equal intervals of [low, high], the upper end included; others and NaN are not
    * counted.
    *
-   * @param values F32
+   * @param values F32, BF16 or F16
    * @param low lower end
    * @param high upper end, more than low
    * @param counts I64, one element per interval, at most 65,536
    */
   public void histogram(Tensor values, float low, float high, Tensor counts) {
     new FormatChecks(backend)
-        .reads("values", values, DType.F32)
+        .readsFloats("values", values)
         .writes("counts", counts, DType.I64)
         .done();
     long bins = counts.elements();
@@ -308,10 +327,10 @@ public final class Quantizer {
     long chunks = Math.max(1, covers(values.elements(), MeasureKernels.HISTOGRAM_CHUNK));
     Engine engine = backend.engine();
     Tensor partial = engine.allocate(DType.I64, new long[] {chunks, bins}, 0);
-    try {
+    try (Widened wide = Widened.read(backend, values)) {
       run(
           new KernelCall(MeasureKernels.HISTOGRAM_COUNT)
-              .arrays(values, partial)
+              .arrays(wide.tensor(), partial)
               .integers(values.elements(), bins)
               .numbers(low, high, perUnit)
               .units(chunks, values.elements()));
@@ -416,7 +435,7 @@ public final class Quantizer {
   }
 
   private void check(QuantizationFormat format, Tensor values, Quantized q, boolean writesScales) {
-    FormatChecks checks = new FormatChecks(backend).reads("values", values, DType.F32);
+    FormatChecks checks = new FormatChecks(backend).readsFloats("values", values);
     checkOperands(checks, format, values, q, writesScales, true);
     checks.done();
   }

@@ -118,7 +118,7 @@ class QuantizerMisuseTest {
     Refusal.ofNull(() -> quantizer.quantize(null, values, q));
     Refusal.ofNull(() -> quantizer.quantize(rows, values, null));
     Refusal.ofArgument(
-        () -> quantizer.quantize(rows, tensor(DType.BF16, 3, 32), q), "values is BF16", "F32");
+        () -> quantizer.quantize(rows, tensor(DType.I32, 3, 32), q), "values is I32", "F32");
     Refusal.ofArgument(
         () -> quantizer.quantize(rows, tensor(DType.F32, 3, 31), q), "codes", "3, 31");
     Refusal.ofArgument(
