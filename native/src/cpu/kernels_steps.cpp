@@ -1,4 +1,5 @@
 // Passes of steps on the CPU: loops that the compiler vectorises, or rows in double.
+#include "cpu/adafactor.h"
 #include "cpu/kernel_tier.h"
 #include "kernels/steps/axis_norm.h"
 #include "kernels/steps/combine_rows.h"

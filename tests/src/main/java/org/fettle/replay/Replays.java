@@ -28,6 +28,7 @@ public final class Replays {
           new ScheduleFreeReplay(),
           new AdaHessianReplay(),
           new LossStepReplay(),
+          new AdafactorReplay(),
           new MatrixStepReplay(),
           new OuterStepReplay(),
           new FrugalReplay(),

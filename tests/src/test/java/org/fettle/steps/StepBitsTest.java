@@ -1,6 +1,7 @@
 package org.fettle.steps;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.fettle.Backend;
+import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Tensor;
 import org.fettle.replay.Workbench;
@@ -146,6 +148,86 @@ class StepBitsTest {
           }
           parameters.forEach(parameter -> trial.keep(parameter.value()));
         });
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 7, 127, 129, 511, 512, 513, 4095, 4096, 4097, 10000})
+  void adafactor(int n) {
+    same(
+        n,
+        trial -> {
+          List<Parameter> parameters =
+              List.of(
+                  trial.parameter(n),
+                  trial.parameter(3, n),
+                  trial.parameter(n, 3),
+                  trial.parameter(2, 3, n),
+                  trial.parameter(),
+                  trial.parameter(n / 8, 40),
+                  trial.parameter(3, 2, 3, 3));
+          List<AdafactorOptions> every =
+              List.of(
+                  new AdafactorOptions(),
+                  new AdafactorOptions()
+                      .withLr(0.01)
+                      .withBeta1(0.9)
+                      .withWeightDecay(0.1)
+                      .withScaleParameter(false));
+          for (AdafactorOptions options : every) {
+            try (Adafactor step = new Adafactor(trial.backend(), options, parameters)) {
+              step.step();
+              step.step();
+              for (int i = 0; i < parameters.size(); i++) {
+                boolean factored = parameters.get(i).value().rank() > 1;
+                for (String state : factored ? List.of("row", "col") : List.of("v")) {
+                  trial.keep(step.state(i, state));
+                }
+                if (options.beta1().isPresent()) {
+                  trial.keep(step.state(i, "m"));
+                }
+                trial.keep(step.lr(i));
+              }
+            }
+            parameters.forEach(parameter -> trial.keep(parameter.value()));
+          }
+        });
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"BF16", "F16"})
+  void adafactorOnHalfPrecision(String format) {
+    for (int n : new int[] {1, 7, 513, 4097}) {
+      Map<String, short[]> results = new LinkedHashMap<>();
+      for (Backend backend : Machine.hostBackends()) {
+        try (Workbench bench = new Workbench(backend.name())) {
+          DType dtype = DType.valueOf(format);
+          Tensor value = bench.tensor(dtype, 5, n);
+          Tensor gradient = bench.tensor(dtype, 5, n);
+          SplittableRandom random = new SplittableRandom(n);
+          short[] codes = new short[5 * n];
+          for (Tensor tensor : List.of(value, gradient)) {
+            for (int i = 0; i < codes.length; i++) {
+              // Magnitudes from about 2^-7 to 1 in either format.
+              codes[i] =
+                  (short) ((format.equals("BF16") ? 0x3C00 : 0x2000) + random.nextInt(0x300));
+              codes[i] |= (short) (random.nextBoolean() ? 0x8000 : 0);
+            }
+            bench.put(tensor, codes);
+          }
+          Parameter parameter = Parameter.of(value, gradient);
+          try (Adafactor step =
+              new Adafactor(
+                  backend, new AdafactorOptions().withLr(0.1).withBeta1(0.9), List.of(parameter))) {
+            step.step();
+            step.step();
+          }
+          assertFalse(Arrays.equals(codes, bench.codes(value)), "nothing moved");
+          results.put(backend.name(), bench.codes(value));
+        }
+      }
+      short[] expected = results.values().iterator().next();
+      results.forEach((name, codes) -> assertArrayEquals(expected, codes, name + ", size " + n));
+    }
   }
 
   @ParameterizedTest

@@ -1,10 +1,12 @@
 package org.fettle.steps;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.OptionalDouble;
 import org.fettle.Backend;
 import org.fettle.DType;
 import org.fettle.Parameter;
@@ -50,6 +52,9 @@ class StepMisuseTest {
       refused(() -> new MuonOptions().withWeightDecay(bad), "weightDecay", "" + bad);
       refused(() -> new SoapOptions().withLr(bad), "lr", "" + bad);
       refused(() -> new FrugalOptions().withLr(bad), "lr", "" + bad);
+      refused(() -> new AdafactorOptions().withLr(bad), "lr", "" + bad);
+      refused(() -> new AdafactorOptions().withBeta1(bad), "beta1", "" + bad);
+      refused(() -> new AdafactorOptions().withWeightDecay(bad), "weightDecay", "" + bad);
       refused(() -> new DpSgd.Options(0.1, bad, 1), "clip", "" + bad);
       refused(() -> new Diff2.Options(0.1, 1, bad, 1, 1), "slope", "" + bad);
       refused(() -> new MFac.Options(0.1, 0, 0, 4, bad, false), "damping", "" + bad);
@@ -71,6 +76,36 @@ class StepMisuseTest {
     refused(() -> new DiLoCo.Options(1, 1), "momentum is 1.0");
   }
 
+  @Test
+  void adafactorsRates() {
+    OptionalDouble none = OptionalDouble.empty();
+    OptionalDouble some = OptionalDouble.of(0.1);
+    refused(
+        () -> new AdafactorOptions(some, 1e-30, 1e-3, 1, -0.8, none, 0, true, true, false),
+        "lr is 0.1",
+        "relativeStep");
+    refused(
+        () -> new AdafactorOptions(none, 1e-30, 1e-3, 1, -0.8, none, 0, true, false, false),
+        "lr is absent",
+        "relativeStep");
+    refused(
+        () -> new AdafactorOptions(some, 1e-30, 1e-3, 1, -0.8, none, 0, true, false, true),
+        "warmupInit is true");
+    refused(
+        () -> new AdafactorOptions(none, 1e-30, 1e-3, 0, -0.8, none, 0, true, true, false),
+        "clipThreshold is 0.0");
+    refused(
+        () -> new AdafactorOptions(none, 1e-30, 1e-3, 1, 0.8, none, 0, true, true, false),
+        "decayRate is 0.8");
+    Parameter parameter = parameter(3, 4);
+    Backend backend = Backend.named("java");
+    try (Adafactor step = new Adafactor(backend, new AdafactorOptions(), List.of(parameter))) {
+      refused(() -> step.step(0.1), "lr is 0.1", "relativeStep");
+      refused(() -> step.state(0, "v"), "state v", "row, col");
+      assertEquals(0, step.steps());
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("backends")
   void tensors(Backend backend) {
@@ -81,6 +116,9 @@ class StepMisuseTest {
     refused(() -> new Prodigy(backend, new ProdigyOptions(), crooked), "tensor 0.gradient");
     refused(
         () -> new Muon(backend, new MuonOptions(), List.of(parameter(3))), "tensor 0", "matrix");
+    refused(() -> new Adafactor(backend, new AdafactorOptions(), bare), "tensor 0", "no gradient");
+    refused(
+        () -> new Adafactor(backend, new AdafactorOptions(), crooked), "tensor 0.gradient", "F32[3]");
     refused(
         () -> new Soap(backend, new SoapOptions(), List.of(parameter(2, 2, 2))),
         "tensor 0",
