@@ -118,7 +118,9 @@ class StepMisuseTest {
         () -> new Muon(backend, new MuonOptions(), List.of(parameter(3))), "tensor 0", "matrix");
     refused(() -> new Adafactor(backend, new AdafactorOptions(), bare), "tensor 0", "no gradient");
     refused(
-        () -> new Adafactor(backend, new AdafactorOptions(), crooked), "tensor 0.gradient", "F32[3]");
+        () -> new Adafactor(backend, new AdafactorOptions(), crooked),
+        "tensor 0.gradient",
+        "F32[3]");
     refused(
         () -> new Soap(backend, new SoapOptions(), List.of(parameter(2, 2, 2))),
         "tensor 0",
