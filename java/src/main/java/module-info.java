@@ -8,6 +8,7 @@ module org.fettle {
 
   exports org.fettle;
   exports org.fettle.averages;
+  exports org.fettle.distributed;
   exports org.fettle.merge;
   exports org.fettle.recipes;
   exports org.fettle.pruning;

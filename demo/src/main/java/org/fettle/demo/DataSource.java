@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
  * Finds Fashion-MNIST: installed, unpacked by an earlier run, or fetched now as Debian's package,
  * which needs no root.
  */
-final class DataSource {
+public final class DataSource {
   private static final String PACKAGE = "dataset-fashion-mnist";
   private static final Path INSTALLED = Path.of("usr", "share", "datasets", "fashion-mnist");
   private static final int MINUTES = 5;
@@ -28,7 +28,7 @@ final class DataSource {
    * @param build the folder for build products
    * @param log is told when something is fetched
    */
-  DataSource(Path build, PrintWriter log) {
+  public DataSource(Path build, PrintWriter log) {
     this.build = build;
     this.log = log;
   }
@@ -38,7 +38,7 @@ final class DataSource {
    *
    * @throws IOException if there is none and it cannot be fetched; the message says what to do
    */
-  Path find() throws IOException {
+  public Path find() throws IOException {
     Path installed = Path.of("/").resolve(INSTALLED);
     if (Dataset.isIn(installed)) {
       return installed;

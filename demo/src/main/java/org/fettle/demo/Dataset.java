@@ -15,7 +15,7 @@ import java.util.stream.IntStream;
  * @param test the images to be judged by
  * @param classes the names of the classes, in the order of the labels
  */
-record Dataset(String name, Images train, Images test, List<String> classes) {
+public record Dataset(String name, Images train, Images test, List<String> classes) {
   private static final List<String> FASHION =
       List.of(
           "T-shirt",
@@ -39,16 +39,19 @@ record Dataset(String name, Images train, Images test, List<String> classes) {
    * @param labels the class of each image, unsigned
    */
   @SuppressWarnings("ArrayRecordComponent") // carries data and is never compared
-  record Images(int height, int width, byte[] pixels, byte[] labels) {
-    int count() {
+  public record Images(int height, int width, byte[] pixels, byte[] labels) {
+    /** How many there are. */
+    public int count() {
       return labels.length;
     }
 
-    int size() {
+    /** Pixels of one. */
+    public int size() {
       return height * width;
     }
 
-    int label(int image) {
+    /** The class of an image. */
+    public int label(int image) {
       return labels[image] & 0xff;
     }
   }
@@ -66,7 +69,7 @@ record Dataset(String name, Images train, Images test, List<String> classes) {
    *
    * @throws IOException if a file is missing, damaged, or does not fit the others
    */
-  static Dataset read(Path folder) throws IOException {
+  public static Dataset read(Path folder) throws IOException {
     Images train = images(folder, "train");
     Images test = images(folder, "t10k");
     if (test.height() != train.height() || test.width() != train.width()) {

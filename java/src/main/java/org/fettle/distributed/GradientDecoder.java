@@ -1,0 +1,117 @@
+package org.fettle.distributed;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.fettle.Backend;
+import org.fettle.DType;
+import org.fettle.Range;
+import org.fettle.Tensor;
+import org.fettle.merge.LinearCombination;
+import org.fettle.recipes.CompressedCommunication;
+
+/**
+ * The other side of an exchange: the mean of all workers' gradients on one shard, added in the
+ * order of the workers, so that it has the same bits on whatever machine and in whatever order the
+ * messages came. Host memory.
+ */
+public final class GradientDecoder {
+  private final Backend backend;
+  private final Compression compression;
+  private final ShardLayout layout;
+  private final int shard;
+  private final Tensor everything;
+  private final Tensor ones;
+
+  /** Allocates what decoding needs. */
+  public GradientDecoder(Backend backend, Compression compression, ShardLayout layout, int shard) {
+    this.backend = Objects.requireNonNull(backend, "backend");
+    this.compression = Objects.requireNonNull(compression, "compression");
+    this.layout = Objects.requireNonNull(layout, "layout");
+    Range.check("shard", shard, shard >= 0 && shard < layout.shards(), "below " + layout.shards());
+    this.shard = shard;
+    boolean sparse = compression == Compression.LARGEST;
+    everything = Tensor.allocate(DType.F32, sparse ? layout.elements() : 0);
+    ones = Tensor.allocate(DType.F32, layout.shardElements() / Compression.BLOCK);
+    ByteBuffer ones = this.ones.buffer();
+    while (ones.hasRemaining()) {
+      ones.putFloat(1);
+    }
+  }
+
+  /**
+   * The mean; of {@link Compression#MAJORITY} the sign of the sum of signs.
+   *
+   * @param messages of all workers, in their order; their split part cut to this shard
+   * @param mean F32, one shard
+   */
+  public void mean(List<GradientEncoder.Message> messages, Tensor mean) {
+    Range.check("number of messages", messages.size(), !messages.isEmpty(), ">= 1");
+    double weight = 1.0 / messages.size();
+    if (mean.elements() != layout.shardElements() || mean.dtype() != DType.F32) {
+      throw new IllegalArgumentException(
+          "mean " + mean + ": expected F32[" + layout.shardElements() + "]");
+    }
+    switch (compression) {
+      case F32, BF16 -> {
+        double[] weights = new double[messages.size()];
+        Arrays.fill(weights, weight);
+        List<Tensor> gradients = messages.stream().map(message -> message.split().get(0)).toList();
+        LinearCombination.combine(backend, gradients, weights, mean);
+      }
+      case INT8 -> {
+        clear(mean);
+        for (GradientEncoder.Message message : messages) {
+          CompressedCommunication.addBlocks(
+              backend,
+              message.split().get(0),
+              message.split().get(1),
+              Compression.BLOCK,
+              weight,
+              mean);
+        }
+      }
+      case SIGN -> {
+        clear(mean);
+        for (GradientEncoder.Message message : messages) {
+          double scale = message.whole().get(0).buffer().getDouble(0);
+          CompressedCommunication.addSigns(backend, message.split().get(0), scale, weight, mean);
+        }
+      }
+      case MAJORITY -> majority(messages, mean);
+      case LARGEST -> {
+        clear(everything);
+        for (GradientEncoder.Message message : messages) {
+          CompressedCommunication.addSparse(
+              backend, message.whole().get(0), message.whole().get(1), weight, everything);
+        }
+        mean.buffer().put(layout.shard(everything, shard).buffer());
+      }
+    }
+  }
+
+  private void majority(List<GradientEncoder.Message> messages, Tensor mean) {
+    long elements = mean.elements();
+    Tensor bits = Tensor.allocate(DType.U8, messages.size(), elements / 8);
+    ByteBuffer rows = bits.buffer();
+    for (GradientEncoder.Message message : messages) {
+      rows.put(message.split().get(0).buffer());
+    }
+    Tensor votes = Tensor.allocate(DType.I32, elements);
+    Tensor direction = Tensor.allocate(DType.I8, elements);
+    CompressedCommunication.majority(backend, bits, votes, direction);
+    clear(mean);
+    CompressedCommunication.addBlocks(backend, direction, ones, Compression.BLOCK, 1, mean);
+  }
+
+  private static void clear(Tensor tensor) {
+    ByteBuffer bytes = tensor.buffer();
+    while (bytes.remaining() >= Long.BYTES) {
+      bytes.putLong(0);
+    }
+    while (bytes.hasRemaining()) {
+      bytes.put((byte) 0);
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** The code in README.md and docs/: found, compiled and run. */
+package org.fettle.documentation;
