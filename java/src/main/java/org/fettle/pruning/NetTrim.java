@@ -11,9 +11,9 @@ import org.fettle.internal.algebra.Products;
 /**
  * Net-Trim: the sparsest weights, by their l1 norm, that give a layer's outputs within eps.
  *
- * <pre>
+ * <pre>{@code
  * min |W|_1  with  |W'X - Y| <= eps where Y is active (more than 1e-6), W'X <= V elsewhere
- * </pre>
+ * }</pre>
  *
  * <p>By the alternating direction method of multipliers, everything scaled by {@code 0.3
  * sqrt(max(XX'))}; it ends when W's change is below {@code 5e-9 N M}, or after the iterations

@@ -1,0 +1,2 @@
+/** Fettle on DJL's arrays in host memory, without a copy. */
+package org.fettle.djl;

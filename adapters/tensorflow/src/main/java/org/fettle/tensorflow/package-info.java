@@ -1,0 +1,2 @@
+/** Fettle on TensorFlow Java's CPU tensors, without a copy. */
+package org.fettle.tensorflow;
