@@ -22,14 +22,19 @@ import picocli.CommandLine.Option;
     description =
         "Measures Fettle's steps against the memory ceiling and other libraries, interleaved.")
 public final class Bench implements Callable<Integer> {
-  private static final Gson GSON = new GsonBuilder().setPrettyPrinting().create();
-  private static final Pattern MEASURED =
-      Pattern.compile("(<!-- measured: begin -->\n).*?(<!-- measured: end -->)", Pattern.DOTALL);
+  private static final Gson GSON =
+      new GsonBuilder().serializeSpecialFloatingPointValues().setPrettyPrinting().create();
 
   @Option(
       names = "--ratios",
       description = "The short form: prints one line 'name ratio' per goal.")
   private boolean ratios;
+
+  @Option(
+      names = "--kernels",
+      description =
+          "The kernels besides steps: formats, masks, selection, averages, products; one thread.")
+  private boolean kernels;
 
   @Option(names = "--quick", description = "One short fork of everything: to see that it works.")
   private boolean quick;
@@ -93,6 +98,9 @@ public final class Bench implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    if (kernels) {
+      return measureKernels();
+    }
     if (list) {
       cases().forEach(one -> System.out.println(one.name()));
       return 0;
@@ -108,11 +116,53 @@ public final class Bench implements Callable<Integer> {
       write(report);
     }
     if (markdown != null) {
-      String page = Files.readString(markdown);
-      String measured = java.util.regex.Matcher.quoteReplacement(report.markdown());
-      Files.writeString(markdown, MEASURED.matcher(page).replaceFirst("$1" + measured + "$2"));
+      put(markdown, "measured", report.markdown());
     }
     return 0;
+  }
+
+  private int measureKernels() throws IOException, InterruptedException {
+    if (list) {
+      KernelCases.all().forEach(one -> System.out.println(one.name() + " " + one.size()));
+      return 0;
+    }
+    List<KernelResult> results =
+        from == null
+            ? KernelBench.run(only, settings(), !withoutPeers)
+            : List.of(GSON.fromJson(Files.readString(from), KernelResult[].class));
+    System.out.println(Machine.here());
+    System.out.println(KernelResult.header());
+    results.forEach(result -> System.out.println(result.line()));
+    Path folder = Path.of(System.getProperty("fettle.root", "."), "target", "bench");
+    Files.createDirectories(folder);
+    if (from == null) {
+      Files.writeString(json == null ? folder.resolve("kernels.json") : json, GSON.toJson(results));
+    }
+    if (markdown != null) {
+      StringBuilder text = new StringBuilder();
+      text.append("Measured by `./fettle bench --kernels` on ").append(Machine.here());
+      text.append(".\n\n| kernel | size | B/el | ns/el | of ceiling | x peer | peer |\n");
+      text.append("|---|---|---|---|---|---|---|\n");
+      results.forEach(result -> text.append(result.markdown()).append('\n'));
+      put(markdown, "kernels", text.toString());
+    }
+    return 0;
+  }
+
+  private Rounds.Settings settings() {
+    return quick
+        ? new Rounds.Settings(0.1, 0.3, 0.003, 3, 31)
+        : new Rounds.Settings(0.3, ratios || kernels ? 2 : 3, 0.004, 7, 301);
+  }
+
+  /** Puts a text between two marks of a page. */
+  private static void put(Path page, String mark, String text) throws IOException {
+    Pattern marks =
+        Pattern.compile(
+            "(<!-- " + mark + ": begin -->\n).*?(<!-- " + mark + ": end -->)", Pattern.DOTALL);
+    String measured = java.util.regex.Matcher.quoteReplacement(text);
+    String before = Files.readString(page);
+    Files.writeString(page, marks.matcher(before).replaceFirst("$1" + measured + "$2"));
   }
 
   private List<Case> cases() {
@@ -129,10 +179,7 @@ public final class Bench implements Callable<Integer> {
     if (cases.isEmpty()) {
       throw new IllegalArgumentException("no case of that name; --list shows them");
     }
-    Rounds.Settings settings =
-        quick
-            ? new Rounds.Settings(0.1, 0.3, 0.003, 3, 31)
-            : new Rounds.Settings(0.3, ratios ? 2 : 3, 0.004, 7, 301);
+    Rounds.Settings settings = settings();
     int most = quick ? 1 : forks;
     Map<Case, List<Result.Fork>> measured = new LinkedHashMap<>();
     cases.forEach(one -> measured.put(one, new ArrayList<>()));

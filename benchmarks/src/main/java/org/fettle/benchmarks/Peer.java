@@ -2,7 +2,9 @@ package org.fettle.benchmarks;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.fettle.Plan;
+import org.fettle.Tensor;
 
 /** Another library. Implementations are compiled in the Maven profile {@code peers} only. */
 public interface Peer {
@@ -18,6 +20,25 @@ public interface Peer {
    * @return none if the peer does not have such a step
    */
   List<Contestant> contestants(Workload workload, Arrays arrays, Plan plan, int threads);
+
+  /**
+   * An operation of a peer's.
+   *
+   * @param name what tables call it
+   * @param run does it once
+   */
+  record Operation(String name, Runnable run) {}
+
+  /**
+   * The peer's way to do what a kernel does, on one thread.
+   *
+   * @param name of the {@link KernelCase}
+   * @param arrays what the kernel works on
+   * @return null if the peer has none
+   */
+  default Operation kernel(String name, Map<String, Tensor> arrays) {
+    return null;
+  }
 
   /** All peers that were compiled and are on the class path. */
   static List<Peer> all() {

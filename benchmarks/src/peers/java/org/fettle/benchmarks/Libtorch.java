@@ -2,6 +2,7 @@ package org.fettle.benchmarks;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.AdamWOptions;
 import org.bytedeco.pytorch.Dispatcher;
@@ -10,6 +11,7 @@ import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.OperatorHandle;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.TensorType;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.Type;
@@ -41,6 +43,66 @@ public final class Libtorch implements Peer {
     }
     torch.set_num_threads(threads);
     return List.of(new Fused(workload, arrays, plan, threads), new Optimizer(workload, arrays, threads));
+  }
+
+  @Override
+  public Operation kernel(String name, Map<String, org.fettle.Tensor> arrays) {
+    torch.set_num_threads(1);
+    if (name.startsWith("product.csr") || name.equals("product.2:4")) {
+      Tensor left = matrix(arrays.get("left"), torch.ScalarType.Float);
+      Tensor right = matrix(arrays.get("right"), torch.ScalarType.Float).t();
+      Tensor out = torch.mm(left, right);
+      return new Operation("mm, dense", () -> torch.mm_out(out, left, right).close());
+    }
+    if (name.startsWith("product.int8")) {
+      return new Operation(
+          "_int_mm",
+          integers(
+              matrix(arrays.get("left"), torch.ScalarType.Char),
+              matrix(arrays.get("right"), torch.ScalarType.Char).t()));
+    }
+    if (!arrays.containsKey("x") || arrays.get("x").rank() > 2) {
+      return null;
+    }
+    Tensor x = view(arrays.get("x").address(), arrays.get("x").elements());
+    long half = arrays.get("x").elements() / 2;
+    return switch (name) {
+      case "quantize.int8" ->
+          new Operation(
+              "quantize_per_tensor",
+              () -> torch.quantize_per_tensor(x, 0.02, 0, torch.ScalarType.QInt8).close());
+      case "fake-quantize.lsq" ->
+          new Operation(
+              "fake_quantize_per_tensor_affine",
+              () -> torch.fake_quantize_per_tensor_affine(x, 0.05, 0, -128, 127).close());
+      case "cast.e4m3" ->
+          new Operation(
+              "to(float8_e4m3fn)", () -> x.toType(torch.ScalarType.Float8_e4m3fn).close());
+      case "select.half" ->
+          new Operation(
+              "kthvalue(abs)",
+              () -> {
+                try (Tensor absolute = x.abs()) {
+                  absolute.kthvalue(half).close();
+                }
+              });
+      default -> null;
+    };
+  }
+
+  private static Tensor matrix(org.fettle.Tensor tensor, torch.ScalarType type) {
+    long[] shape = tensor.shape();
+    return torch.from_blob(new Arrays.At(tensor.address()), shape, new TensorOptions(type));
+  }
+
+  private static Runnable integers(Tensor left, Tensor right) {
+    OperatorHandle operator = Dispatcher.singleton().findSchemaOrThrow("aten::_int_mm", "");
+    IValueVector stack = new IValueVector();
+    IValue[] arguments = {new IValue(left), new IValue(right)};
+    return () -> {
+      stack.put(arguments);
+      operator.callBoxed(stack);
+    };
   }
 
   private static Tensor view(long address, long elements) {

@@ -1,0 +1,354 @@
+package org.fettle.benchmarks;
+
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.fettle.BinaryProduct;
+import org.fettle.CodeBook;
+import org.fettle.DType;
+import org.fettle.DelayedScaling;
+import org.fettle.Gradients;
+import org.fettle.IntegerFormat;
+import org.fettle.IntegerProduct;
+import org.fettle.MicroscalingFormat;
+import org.fettle.Minifloat;
+import org.fettle.Quantized;
+import org.fettle.Quantizer;
+import org.fettle.ScaleGrid;
+import org.fettle.Tensor;
+import org.fettle.averages.MovingAverage;
+import org.fettle.merge.LinearCombination;
+import org.fettle.recipes.EcoWeights;
+import org.fettle.recipes.LearnedStep;
+import org.fettle.sparsity.CsrMatrix;
+import org.fettle.sparsity.Masks;
+import org.fettle.sparsity.NmPattern;
+import org.fettle.sparsity.Selection;
+import org.fettle.sparsity.Semi24;
+
+/** The kernels besides steps that are measured: {@code ./fettle bench --kernels}. */
+final class KernelCases {
+  /** Elements of the kernels that memory bounds. */
+  private static final int LARGE = 10_000_000;
+
+  private static final int ROWS = 1_000;
+  private static final int SIDE = 1_024;
+  private static final int PATTERN = 65_521;
+
+  private KernelCases() {}
+
+  static List<KernelCase> all() {
+    List<KernelCase> cases = new ArrayList<>();
+    formats(cases);
+    steps(cases);
+    masks(cases);
+    for (int side : new int[] {1024, 2048}) {
+      cases.add(integers("product.int8", side, side, side));
+    }
+    cases.add(integers("product.int8.tall", 8192, 64, 300));
+    cases.add(integers("product.int8.skinny", 16, 4096, 1000));
+    cases.add(binary(SIDE));
+    for (int percent : new int[] {50, 80, 90, 95, 98, 99}) {
+      cases.add(csr(percent));
+    }
+    cases.add(semi24());
+    return cases;
+  }
+
+  private static void formats(List<KernelCase> cases) {
+    cases.add(
+        large(
+            "quantize.int8",
+            4 + 1,
+            (backend, arrays) -> {
+              Tensor x = floats(arrays, "x", ROWS, LARGE / ROWS);
+              Tensor scale = Tensor.allocate(DType.F32, 1);
+              putFloat(scale, 0.02f);
+              Quantized q = Quantized.of(Tensor.allocate(DType.I8, ROWS, LARGE / ROWS), scale);
+              Quantizer quantizer = Quantizer.on(backend);
+              return () -> quantizer.encode(IntegerFormat.int8(ScaleGrid.TENSOR), x, q);
+            }));
+    cases.add(quantizing("quantize.int8.rows", IntegerFormat.int8(ScaleGrid.ROW), 4 + 1));
+    cases.add(
+        quantizing("quantize.mxfp4", MicroscalingFormat.of(Minifloat.E2M1), 4 + 1 + 1.0 / 32));
+    cases.add(
+        large(
+            "dequantize.int8",
+            1 + 4,
+            (backend, arrays) -> {
+              Tensor y = floats(arrays, "x", ROWS, LARGE / ROWS);
+              Quantized q =
+                  Quantized.of(
+                      Tensor.allocate(DType.I8, ROWS, LARGE / ROWS),
+                      Tensor.allocate(DType.F32, ROWS));
+              Quantizer quantizer = Quantizer.on(backend);
+              quantizer.quantize(IntegerFormat.int8(ScaleGrid.ROW), y, q);
+              return () -> quantizer.dequantize(IntegerFormat.int8(ScaleGrid.ROW), q, y);
+            }));
+    cases.add(
+        large(
+            "cast.e4m3",
+            4 + 1,
+            (backend, arrays) -> {
+              Tensor x = floats(arrays, "x", LARGE);
+              Tensor codes = Tensor.allocate(DType.U8, LARGE);
+              Quantizer quantizer = Quantizer.on(backend);
+              return () -> quantizer.cast(Minifloat.E4M3, true, x, codes);
+            }));
+    cases.add(
+        large(
+            "cast.e4m3.transpose",
+            4 + 1 + 1,
+            (backend, arrays) -> {
+              Tensor x = floats(arrays, "x", ROWS, LARGE / ROWS);
+              Tensor codes = Tensor.allocate(DType.U8, ROWS, LARGE / ROWS);
+              Tensor transposed = Tensor.allocate(DType.U8, LARGE / ROWS, ROWS);
+              Tensor multipliers = Tensor.allocate(DType.F32, 1);
+              putFloat(multipliers, 1);
+              DelayedScaling scaling =
+                  DelayedScaling.on(
+                      backend, Minifloat.E4M3, Tensor.allocate(DType.F32, 16, 1), multipliers);
+              return () -> scaling.cast(0, x, codes, transposed);
+            }));
+    for (boolean encodes : new boolean[] {true, false}) {
+      cases.add(
+          large(
+              encodes ? "encode.dynamic8" : "decode.dynamic8",
+              4 + 1 + 4.0 / 256,
+              (backend, arrays) -> {
+                Tensor x = floats(arrays, "x", LARGE);
+                Tensor codes = Tensor.allocate(DType.U8, LARGE);
+                Tensor scales = Tensor.allocate(DType.F32, (LARGE + 255) / 256);
+                CodeBook book = CodeBook.dynamicSigned();
+                CodeBook.Style style = CodeBook.Style.BITSANDBYTES;
+                book.encode(backend, x, codes, scales, 256, style);
+                return encodes
+                    ? () -> book.encode(backend, x, codes, scales, 256, style)
+                    : () -> book.decode(backend, codes, scales, x, 256);
+              }));
+    }
+    cases.add(
+        large(
+            "fake-quantize.lsq",
+            4 + 4,
+            (backend, arrays) -> {
+              Tensor x = floats(arrays, "x", LARGE);
+              Tensor y = Tensor.allocate(DType.F32, LARGE);
+              Tensor step = Tensor.allocate(DType.F32, 1);
+              putFloat(step, 0.05f);
+              LearnedStep lsq = LearnedStep.ofBits(8, true);
+              return () -> lsq.forward(backend, x, step, y);
+            }));
+  }
+
+  private static KernelCase quantizing(
+      String name, org.fettle.QuantizationFormat format, double bytes) {
+    // MX blocks need rows of whole blocks.
+    int columns = 9_984;
+    return new KernelCase(
+        name,
+        "1e7",
+        (double) ROWS * columns,
+        bytes,
+        (backend, arrays) -> {
+          Tensor x = floats(arrays, "x", ROWS, columns);
+          Quantized q =
+              Quantized.of(
+                  Tensor.allocate(format.codes(), ROWS, columns),
+                  Tensor.allocate(format.scales(), format.scales(ROWS, columns)));
+          Quantizer quantizer = Quantizer.on(backend);
+          return () -> quantizer.quantize(format, x, q);
+        });
+  }
+
+  private static void steps(List<KernelCase> cases) {
+    cases.add(
+        large(
+            "eco.sgdm.fp8",
+            // Codes and momentum in place, the gradient read.
+            2 + 8 + 4,
+            (backend, arrays) -> {
+              Tensor weight = floats(arrays, "x", ROWS, LARGE / ROWS);
+              EcoWeights.Options options =
+                  new EcoWeights.Options(
+                      EcoWeights.Optimizer.SGDM, 0.9, 0.999, 1e-8, 0, true, false, 1, 0);
+              EcoWeights weights = new EcoWeights(backend, weight, EcoWeights.Format.FP8, options);
+              return () -> weights.step(weight, 1e-3, null);
+            }));
+    cases.add(
+        large(
+            "average.move",
+            4 + 8,
+            (backend, arrays) -> {
+              Tensor weight = floats(arrays, "x", LARGE);
+              Tensor average = Tensor.allocate(DType.F32, LARGE);
+              return () -> MovingAverage.move(backend, 0.999, weight, average);
+            }));
+    cases.add(
+        large(
+            "merge.mean4",
+            4 * 4 + 4,
+            (backend, arrays) -> {
+              List<Tensor> models = new ArrayList<>();
+              for (int i = 0; i < 4; i++) {
+                models.add(floats(arrays, "x" + i, LARGE));
+              }
+              Tensor out = Tensor.allocate(DType.F32, LARGE);
+              return () -> LinearCombination.mean(backend, models, out);
+            }));
+    cases.add(
+        large(
+            "norm.global",
+            4,
+            (backend, arrays) -> {
+              Tensor x = floats(arrays, "x", LARGE);
+              Gradients gradients = Gradients.on(backend);
+              return () -> gradients.norm(Gradients.Norm.TWO, List.of(x));
+            }));
+  }
+
+  private static void masks(List<KernelCase> cases) {
+    cases.add(
+        large(
+            "select.half",
+            4 + 4 + 1.0 / 8,
+            (backend, arrays) -> {
+              Tensor x = floats(arrays, "x", LARGE);
+              Tensor mask = Tensor.allocate(DType.BIT, LARGE);
+              Selection selection = Selection.on(backend);
+              return () -> selection.keepLargest(LARGE / 2, x, mask);
+            }));
+    cases.add(
+        large(
+            "mask.2:4",
+            4 + 1.0 / 8,
+            (backend, arrays) -> {
+              Tensor x = floats(arrays, "x", ROWS, LARGE / ROWS);
+              Tensor mask = Tensor.allocate(DType.BIT, ROWS, LARGE / ROWS);
+              NmPattern pattern = new NmPattern(2, 4);
+              return () -> pattern.mask(backend, x, mask);
+            }));
+    cases.add(
+        large(
+            "mask.apply",
+            4 + 4 + 1.0 / 8,
+            (backend, arrays) -> {
+              Tensor x = floats(arrays, "x", LARGE);
+              Tensor mask = Tensor.allocate(DType.BIT, LARGE);
+              Selection.on(backend).keepLargest(LARGE / 10, x, mask);
+              Masks masks = Masks.on(backend);
+              Tensor y = Tensor.allocate(DType.F32, LARGE);
+              return () -> masks.apply(mask, x, y);
+            }));
+  }
+
+  private static KernelCase integers(String name, int rows, int columns, int depth) {
+    return product(
+        name,
+        rows,
+        columns,
+        depth,
+        (backend, arrays) -> {
+          Tensor left = bytes(arrays, "left", rows, depth);
+          Tensor right = bytes(arrays, "right", columns, depth);
+          Tensor result = Tensor.allocate(DType.I32, rows, columns);
+          IntegerProduct product = IntegerProduct.on(backend);
+          return () -> product.multiply(left, right, IntegerProduct.Epilogue.NONE, result);
+        });
+  }
+
+  private static KernelCase binary(int side) {
+    return product(
+        "product.binary",
+        side,
+        side,
+        side,
+        (backend, arrays) -> {
+          BinaryProduct product = BinaryProduct.on(backend);
+          Tensor packed = Tensor.allocate(DType.I64, side, BinaryProduct.words(side));
+          product.pack(floats(arrays, "x", side, side), packed);
+          Tensor result = Tensor.allocate(DType.I32, side, side);
+          return () -> product.multiply(side, packed, packed, null, result);
+        });
+  }
+
+  /** Times are per multiply-add of the dense product, so that they compare with its. */
+  private static KernelCase csr(int percent) {
+    return product(
+        "product.csr" + percent,
+        SIDE,
+        SIDE,
+        SIDE,
+        (backend, arrays) -> {
+          Tensor weight = floats(arrays, "right", SIDE, SIDE);
+          Tensor mask = Tensor.allocate(DType.BIT, SIDE, SIDE);
+          long kept = weight.elements() * (100 - percent) / 100;
+          Selection.on(backend).keepLargest(kept, weight, mask);
+          CsrMatrix matrix = CsrMatrix.of(backend, mask, weight);
+          Tensor x = floats(arrays, "left", SIDE, SIDE);
+          Tensor y = Tensor.allocate(DType.F32, SIDE, SIDE);
+          return () -> matrix.multiply(x, y);
+        });
+  }
+
+  private static KernelCase semi24() {
+    return product(
+        "product.2:4",
+        SIDE,
+        SIDE,
+        SIDE,
+        (backend, arrays) -> {
+          Tensor weight = floats(arrays, "right", SIDE, SIDE);
+          Tensor mask = Tensor.allocate(DType.BIT, SIDE, SIDE);
+          new NmPattern(2, 4).mask(backend, weight, mask);
+          Tensor values = Tensor.allocate(DType.F32, SIDE, SIDE / 2);
+          Tensor codes = Tensor.allocate(DType.U8, SIDE, SIDE / 8);
+          Semi24 format = Semi24.on(backend);
+          format.compress(weight, mask, values, codes, Semi24.Layout.CANONICAL);
+          Tensor x = floats(arrays, "left", SIDE, SIDE);
+          Tensor y = Tensor.allocate(DType.F32, SIDE, SIDE);
+          return () -> format.multiply(values, codes, x, y);
+        });
+  }
+
+  private static KernelCase product(
+      String name, int rows, int columns, int depth, KernelCase.Make make) {
+    String size =
+        rows == columns && rows == depth ? rows + "^3" : rows + "x" + columns + "x" + depth;
+    return new KernelCase(name, size, (double) rows * columns * depth, 0, make);
+  }
+
+  private static KernelCase large(String name, double bytes, KernelCase.Make make) {
+    return new KernelCase(name, "1e7", LARGE, bytes, make);
+  }
+
+  private static Tensor floats(Map<String, Tensor> arrays, String name, long... shape) {
+    Tensor tensor = Tensor.allocate(DType.F32, shape);
+    var buffer = tensor.buffer().order(ByteOrder.nativeOrder()).asFloatBuffer();
+    Random random = new Random(name.hashCode());
+    float[] pattern = new float[PATTERN];
+    for (int i = 0; i < PATTERN; i++) {
+      pattern[i] = (float) random.nextGaussian();
+    }
+    while (buffer.hasRemaining()) {
+      buffer.put(pattern, 0, Math.min(PATTERN, buffer.remaining()));
+    }
+    arrays.put(name, tensor);
+    return tensor;
+  }
+
+  private static Tensor bytes(Map<String, Tensor> arrays, String name, long... shape) {
+    Tensor tensor = Tensor.allocate(DType.I8, shape);
+    byte[] values = new byte[(int) tensor.bytes()];
+    new Random(1).nextBytes(values);
+    tensor.buffer().put(0, values);
+    arrays.put(name, tensor);
+    return tensor;
+  }
+
+  private static void putFloat(Tensor tensor, float value) {
+    tensor.buffer().order(ByteOrder.nativeOrder()).putFloat(0, value);
+  }
+}
