@@ -13,12 +13,14 @@ final class Curves {
   private static final double ACCURACY_RANGE = 0.12;
 
   private final List<Result> results;
+  private final Family family;
   private final Html html;
   private final String id;
   private final Chart.Axis epochs;
 
   Curves(Family family, Html html) {
-    results = html.of(family);
+    this.family = family;
+    results = html.compared(family);
     this.html = html;
     id = "-" + family.id();
     double last = results.stream().mapToInt(result -> result.accuracy().size()).max().orElse(1);
@@ -35,7 +37,7 @@ final class Curves {
               "<button type='button' aria-pressed='true' data-name='%s'><svg viewBox='0 0 26 8'"
                   + " aria-hidden='true'><line class='key' style='%s' x1='0' x2='26' y1='4' y2='4'/>"
                   + "</svg>%s</button>",
-              result.row().name(), html.style(result), result.row().name()));
+              result.row().name(), html.style(result, family), result.row().name()));
     }
     return legend.toString();
   }
@@ -71,7 +73,9 @@ final class Curves {
       Chart chart, String name, Function<Result, List<Result.Point>> curve, boolean dotted) {
     StringBuilder svg = new StringBuilder(chart.open(name));
     for (Result result : results) {
-      svg.append(chart.curve(result.row().name(), html.style(result), curve.apply(result), dotted));
+      svg.append(
+          chart.curve(
+              result.row().name(), html.style(result, family), curve.apply(result), dotted));
     }
     return svg.append(chart.close()).toString();
   }

@@ -163,7 +163,7 @@ final class Demo implements Callable<Integer> {
         settings.epochs(),
         settings.backend());
     int width = width(rows);
-    Progress progress = Progress.on(err, width);
+    Progress progress = Progress.on(err, width, rows.size());
     List<Result> results = new ArrayList<>();
     for (Row row : rows) {
       try (Run run = new Run(row, dataset, settings)) {
@@ -181,9 +181,14 @@ final class Demo implements Callable<Integer> {
 
   private static void list(PrintWriter out) {
     int width = width(Rows.all());
+    Family family = null;
     for (Row row : Rows.all()) {
+      if (row.family() != family) {
+        family = row.family();
+        out.println(family.title());
+      }
       out.printf(
-          "%-" + width + "s %s %s%n",
+          "  %-" + width + "s %s %s%n",
           row.name(),
           Rows.standard().contains(row) ? "*" : " ",
           row.about());

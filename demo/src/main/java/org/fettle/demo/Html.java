@@ -3,6 +3,7 @@ package org.fettle.demo;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /** What the parts of the page have in common: text, numbers, and how a row is drawn. */
 final class Html {
@@ -24,6 +25,21 @@ final class Html {
   /** The results of a family. */
   List<Result> of(Family family) {
     return results.stream().filter(result -> result.row().family() == family).toList();
+  }
+
+  /** The results of a family, before them plain AdamW if it is there, to compare with. */
+  List<Result> compared(Family family) {
+    Stream<Result> reference = results.stream().filter(result -> isReference(result, family));
+    return Stream.concat(reference, of(family).stream()).toList();
+  }
+
+  private static boolean isReference(Result result, Family family) {
+    return result.row().name().equals("adamw") && result.row().family() != family;
+  }
+
+  /** How a row is drawn among a family. */
+  String style(Result result, Family family) {
+    return isReference(result, family) ? "--c:var(--soft);--d:none" : style(result);
   }
 
   /** Formats numbers the same way everywhere. */

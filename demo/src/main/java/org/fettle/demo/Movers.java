@@ -125,7 +125,7 @@ final class Movers {
                 1e-8,
                 decay,
                 true,
-                false,
+                true,
                 context.seed(),
                 place.number());
         EcoWeights weight = new EcoWeights(context.backend(), place.view(), format, options);

@@ -23,8 +23,8 @@ interface Progress {
   default void end(Result result) {}
 
   /** A bar on a terminal, else a line for each row. */
-  static Progress on(PrintWriter out, int nameWidth) {
-    return isTerminal() ? new Bar(out, nameWidth) : new Lines(out, nameWidth);
+  static Progress on(PrintWriter out, int nameWidth, int rows) {
+    return isTerminal() ? new Bar(out, nameWidth, rows) : new Lines(out, nameWidth, rows);
   }
 
   @SuppressWarnings("SystemConsoleNull") // both kinds of JDK are asked
@@ -47,17 +47,22 @@ interface Progress {
   class Lines implements Progress {
     private final PrintWriter out;
     private final int nameWidth;
+    private final int rows;
+    private int done;
 
-    Lines(PrintWriter out, int nameWidth) {
+    Lines(PrintWriter out, int nameWidth, int rows) {
       this.out = out;
       this.nameWidth = nameWidth;
+      this.rows = rows;
     }
 
     @Override
     public void end(Result result) {
       out.printf(
           Locale.ROOT,
-          "%-" + nameWidth + "s  %.2f %%  %d steps in %.1f s, %.1f %% of it in the step%n",
+          "%2d/%d  %-" + nameWidth + "s  %.2f %%  %d steps in %.1f s, %.1f %% of it in the step%n",
+          ++done,
+          rows,
           result.row().name(),
           100 * result.finalAccuracy(),
           result.steps(),
@@ -71,8 +76,8 @@ interface Progress {
     private final int nameWidth;
     private ProgressBar bar;
 
-    Bar(PrintWriter out, int nameWidth) {
-      super(out, nameWidth);
+    Bar(PrintWriter out, int nameWidth, int rows) {
+      super(out, nameWidth, rows);
       this.nameWidth = nameWidth;
     }
 

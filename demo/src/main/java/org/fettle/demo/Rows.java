@@ -105,14 +105,14 @@ final class Rows {
       List.of(
           quantized(
                   "eco-fp8",
-                  "ECO: weights are FP8 and nothing else; what rounding loses goes into the momentum")
-              .moved(Movers.eco(EcoWeights.Format.FP8, LR, DECAY)),
+                  "ECO: weights are FP8 and nothing else, rounded stochastically; the momentum takes what is lost")
+              .moved(Movers.eco(EcoWeights.Format.FP8, 1e-2, DECAY)),
           quantized("master-fp8", "the same FP8 weights, rounded from an f32 master in every step")
               .in(
                   new QuantizedCopy(
                       "FP8 of f32", new Fp8Format(Minifloat.E4M3, ScaleGrid.ROW, 0, false))),
           quantized("eco-int4", "ECO with weights of 4 bits, a scale for 32 of them")
-              .moved(Movers.eco(EcoWeights.Format.INT4, LR, DECAY)),
+              .moved(Movers.eco(EcoWeights.Format.INT4, 1e-2, DECAY)),
           quantized(
                   "master-int4", "the same INT4 weights, rounded from an f32 master in every step")
               .in(new QuantizedCopy("INT4 of f32", IntegerFormat.int4(ScaleGrid.group(32)))),
@@ -187,8 +187,8 @@ final class Rows {
           Row.of(
                   "adahessian",
                   "divides by second derivatives, estimated by a second gradient for each step",
-                  DECAY,
-                  decay -> new AdaHessian().withLr(0.05).withWeightDecay(decay))
+                  1e-3,
+                  decay -> new AdaHessian().withLr(0.5).withWeightDecay(decay))
               .among(Family.STEPS)
               .with(() -> new Curvature(1e-3, 8)));
 
