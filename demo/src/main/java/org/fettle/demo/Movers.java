@@ -6,6 +6,8 @@ import org.fettle.DType;
 import org.fettle.Tensor;
 import org.fettle.pruning.SrSte;
 import org.fettle.recipes.EcoWeights;
+import org.fettle.steps.Adafactor;
+import org.fettle.steps.AdafactorOptions;
 import org.fettle.steps.Dhspg;
 import org.fettle.steps.DhspgOptions;
 import org.fettle.steps.Frugal;
@@ -38,6 +40,17 @@ final class Movers {
         (context, places) -> {
           Soap soap = new Soap(context.backend(), options, Mover.parameters(places));
           return Mover.of(soap, soap::stateBytes, factor -> soap.step(options.lr() * factor));
+        });
+  }
+
+  /** Adafactor on everything. */
+  static Mover.Kind adafactor(AdafactorOptions options) {
+    return new Mover.Kind(
+        place -> true,
+        (context, places) -> {
+          Adafactor adafactor = new Adafactor(context.backend(), options, Mover.parameters(places));
+          double lr = options.lr().orElseThrow();
+          return Mover.of(adafactor, adafactor::stateBytes, factor -> adafactor.step(lr * factor));
         });
   }
 

@@ -19,6 +19,7 @@ import org.fettle.rules.Lion;
 import org.fettle.rules.ScheduleFreeAdamW;
 import org.fettle.rules.Sgd;
 import org.fettle.sparsity.NmPattern;
+import org.fettle.steps.AdafactorOptions;
 import org.fettle.steps.FrugalOptions;
 import org.fettle.steps.MuonOptions;
 import org.fettle.steps.ProdigyOptions;
@@ -99,7 +100,13 @@ final class Rows {
               .planned(plan -> plan.states(StateFormat.torchao4())),
           ADAMW
               .as("adamw-fp8", Family.STATES, "E4M3 with a scale for each block of 256")
-              .planned(plan -> plan.states(StateFormat.fp8())));
+              .planned(plan -> plan.states(StateFormat.fp8())),
+          ADAMW
+              .as(
+                  "adafactor",
+                  Family.STATES,
+                  "one number for each row and column in place of second moments, no first ones")
+              .moved(Movers.adafactor(new AdafactorOptions().withLr(0.05).withWeightDecay(DECAY))));
 
   private static final List<Row> QUANTIZED =
       List.of(
