@@ -117,12 +117,13 @@ public final class DataSource {
 
   private static String advice(String reason) {
     return """
-        Fashion-MNIST is not there and could not be fetched (%s).
-        Any of these helps:
-          * on Debian or Ubuntu: sudo apt-get update, then run this again; or sudo apt-get install %s
-          * elsewhere: take the four files of https://github.com/zalandoresearch/fashion-mnist
-            (data/fashion), or of any other data set in MNIST's format, plain or .gz,
-            and name their folder: ./fettle demo --data FOLDER"""
+    Fashion-MNIST is not there and could not be fetched (%s).
+    Any of these helps:
+      * on Debian or Ubuntu: sudo apt-get update, then run this again; or sudo apt-get install %s
+      * elsewhere: take the four files of https://github.com/zalandoresearch/fashion-mnist
+        (data/fashion), or of any other data set in MNIST's format, plain or .gz,
+        and name their folder: ./fettle demo --data FOLDER\
+    """
         .formatted(reason, PACKAGE);
   }
 
