@@ -14,6 +14,14 @@ FETTLE_FN Vector floatsOf(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvte
 
 FETTLE_FN __m128i bytesFrom(Vector codes) { return _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(codes.v)); }
 
+// Magnitudes as integers, which are ordered as the floats are, NaN above all.
+using Magnitudes = __m512i;
+FETTLE_FN Magnitudes magnitudesOf(Vector x) {
+  return _mm512_and_si512(_mm512_castps_si512(x.v), _mm512_set1_epi32(0x7FFFFFFF));
+}
+FETTLE_FN Magnitudes larger(Magnitudes a, Magnitudes b) { return _mm512_max_epi32(a, b); }
+FETTLE_FN float largestOf(Magnitudes a) { return floatOf(uint32_t(_mm512_reduce_max_epi32(a))); }
+
 #else
 
 FETTLE_FN Vector floatsOf(__m128i bytes) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)); }
@@ -22,6 +30,18 @@ FETTLE_FN __m128i bytesFrom(Vector codes) {
   const __m256i words = _mm256_cvttps_epi32(codes.v);
   const __m128i halves = _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
   return _mm_packus_epi16(halves, halves);
+}
+
+using Magnitudes = __m256i;
+FETTLE_FN Magnitudes magnitudesOf(Vector x) {
+  return _mm256_and_si256(_mm256_castps_si256(x.v), _mm256_set1_epi32(0x7FFFFFFF));
+}
+FETTLE_FN Magnitudes larger(Magnitudes a, Magnitudes b) { return _mm256_max_epi32(a, b); }
+FETTLE_FN float largestOf(Magnitudes a) {
+  __m128i half = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4E));
+  half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0xB1));
+  return floatOf(uint32_t(_mm_cvtsi128_si32(half)));
 }
 
 #endif
@@ -80,15 +100,19 @@ static inline void encodeScaled(const float* from, int n, float factor, uint8_t*
 
 // The largest magnitude; a NaN comes out.
 static inline float largestMagnitude(const float* x, int n) {
-  Vector largest(0.0f);
+  constexpr int chains = 4;
+  constexpr int stride = chains * Vector::lanes;
+  Magnitudes largest[chains];
+  for (int k = 0; k < chains; k++) largest[k] = magnitudesOf(Vector(0.0f));
   int i = 0;
-  for (; i + Vector::lanes <= n; i += Vector::lanes) largest = larger(absolute(Vector::load(x + i)), largest);
-  if (i < n) largest = larger(absolute(Vector::loadPart(x + i, n - i)), largest);
-  float lane[Vector::lanes];
-  largest.store(lane);
-  float result = lane[0];
-  for (int k = 1; k < Vector::lanes; k++) result = larger(result, lane[k]);
-  return result;
+  for (; i + stride <= n; i += stride) {
+    for (int k = 0; k < chains; k++) {
+      largest[k] = larger(largest[k], magnitudesOf(Vector::load(x + i + k * Vector::lanes)));
+    }
+  }
+  for (; i + Vector::lanes <= n; i += Vector::lanes) largest[0] = larger(largest[0], magnitudesOf(Vector::load(x + i)));
+  if (i < n) largest[0] = larger(largest[0], magnitudesOf(Vector::loadPart(x + i, n - i)));
+  return largestOf(larger(larger(largest[0], largest[1]), larger(largest[2], largest[3])));
 }
 
 template <class Codec, int bits>

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/blocks.h"
-#include "core/philox.h"
 #include "kernels/kernel.h"
 
 namespace fettle {
@@ -133,32 +132,6 @@ struct BlockEncode {
       if (bits == 4 && block.n % 2 != 0) putCode(codes, bits, block.first + block.n, int(Codec::encode(0.0f)));
       arrayOf<float>(call, 2)[unit] = finite ? by.stored : __builtin_nanf("");
     });
-  }
-};
-
-// x / scale to an integer of -127 .. 127, up or down in magnitude with the probability of the distance. Array 0: F32; array 1:
-// I8; number 0: scale; integers: seed, step, stream. A unit is a chunk. NaN gives 0.
-struct StochasticInt8 {
-  FETTLE_FN int8_t rounded(float x, float scale, uint32_t word) {
-    const float t = absolute(x / scale);
-    if (!(t < 127.0f)) return int8_t(t != t ? 0 : x < 0.0f ? -127 : 127);
-    const float whole = floorOf(t);
-    const uint32_t fraction = uint32_t((t - whole) * 16777216.0f);
-    const int code = int(whole) + ((word >> 8) + fraction >= (1u << 24) ? 1 : 0);
-    return int8_t(isNegative(x) ? -code : code);
-  }
-
-  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
-    const int64_t first = unit * FETTLE_CHUNK;
-    const int64_t last = smaller(first + FETTLE_CHUNK, call.elements[0]);
-    const float scale = float(call.number[0]);
-    for (int64_t quad = first / 4; quad * 4 < last; quad++) {
-      const Words words =
-          philox(uint64_t(call.integer[0]), uint64_t(quad), uint32_t(call.integer[1]), uint32_t(call.integer[2]));
-      for (int64_t i = quad * 4; i < smaller(quad * 4 + 4, last); i++) {
-        arrayOf<int8_t>(call, 1)[i] = rounded(arrayOf<const float>(call, 0)[i], scale, words.word[i % 4]);
-      }
-    }
   }
 };
 

@@ -36,6 +36,12 @@ public final class Bench implements Callable<Integer> {
           "The kernels besides steps: formats, masks, selection, averages, products; one thread.")
   private boolean kernels;
 
+  @Option(
+      names = "--rules",
+      description =
+          "Every rule at 1e7 elements and AdamW with states of few bits: bytes, passes, ratio.")
+  private boolean rules;
+
   @Option(names = "--quick", description = "One short fork of everything: to see that it works.")
   private boolean quick;
 
@@ -55,7 +61,8 @@ public final class Bench implements Callable<Integer> {
   @Option(
       names = "--forks",
       paramLabel = "N",
-      description = "JVMs per case (default: 3; --ratios takes 1 for rules other than AdamW).")
+      description =
+          "JVMs per case (default: 3; --ratios takes 1 for rules other than AdamW, --rules takes 1).")
   private int forks = 3;
 
   @Option(names = "--without-peers", description = "Leaves other libraries out.")
@@ -64,7 +71,8 @@ public final class Bench implements Callable<Integer> {
   @Option(
       names = "--json",
       paramLabel = "FILE",
-      description = "Where the JSON goes (default: target/bench/table.json or ratios.json).")
+      description =
+          "Where the JSON goes (default: target/bench/table.json, ratios.json or rules.json).")
   private Path json;
 
   @Option(
@@ -108,6 +116,8 @@ public final class Bench implements Callable<Integer> {
     Report report = from == null ? measure() : GSON.fromJson(Files.readString(from), Report.class);
     if (ratios) {
       report.ratioLines().forEach(System.out::println);
+    } else if (rules) {
+      System.out.print(report.rules());
     } else {
       System.out.println(report.machine());
       System.out.print(report.table());
@@ -116,7 +126,7 @@ public final class Bench implements Callable<Integer> {
       write(report);
     }
     if (markdown != null) {
-      put(markdown, "measured", report.markdown());
+      put(markdown, rules ? "rules" : "measured", rules ? report.rules() : report.markdown());
     }
     return 0;
   }
@@ -152,7 +162,7 @@ public final class Bench implements Callable<Integer> {
   private Rounds.Settings settings() {
     return quick
         ? new Rounds.Settings(0.1, 0.3, 0.003, 3, 31)
-        : new Rounds.Settings(0.3, ratios || kernels ? 2 : 3, 0.004, 7, 301);
+        : new Rounds.Settings(0.3, ratios || kernels || rules ? 2 : 3, 0.004, 7, 301);
   }
 
   /** Puts a text between two marks of a page. */
@@ -165,9 +175,15 @@ public final class Bench implements Callable<Integer> {
     Files.writeString(page, marks.matcher(before).replaceFirst("$1" + measured + "$2"));
   }
 
+  private Cases.Selection selection() {
+    if (ratios && rules) {
+      throw new IllegalArgumentException("--ratios and --rules: expected one of them");
+    }
+    return rules ? Cases.Selection.RULES : ratios ? Cases.Selection.RATIOS : Cases.Selection.TABLE;
+  }
+
   private List<Case> cases() {
-    List<Case> cases = ratios ? Cases.ofRatios() : Cases.ofTable();
-    return cases.stream()
+    return selection().cases().stream()
         .filter(one -> only == null || only.matcher(one.name()).find())
         .filter(one -> threads == null || threads.contains(one.threads()))
         .filter(one -> one.threads() <= Runtime.getRuntime().availableProcessors())
@@ -180,7 +196,7 @@ public final class Bench implements Callable<Integer> {
       throw new IllegalArgumentException("no case of that name; --list shows them");
     }
     Rounds.Settings settings = settings();
-    int most = quick ? 1 : forks;
+    int most = quick || rules ? 1 : forks;
     Map<Case, List<Result.Fork>> measured = new LinkedHashMap<>();
     cases.forEach(one -> measured.put(one, new ArrayList<>()));
     // Forks outside, cases inside: what changes slowly on the machine meets every case alike.
@@ -193,7 +209,7 @@ public final class Bench implements Callable<Integer> {
         }
         System.err.printf(
             "fork %d of %d, case %d of %d: %s%n", fork + 1, most, number, cases.size(), one.name());
-        measured.get(one).add(Fork.run(!ratios, one, settings, !withoutPeers));
+        measured.get(one).add(Fork.run(selection(), one, settings, !withoutPeers));
       }
     }
     List<Result> results = new ArrayList<>();
@@ -206,6 +222,7 @@ public final class Bench implements Callable<Integer> {
     return new Result(
         one.name(),
         workload.rule().id(),
+        Shape.of(workload).passes().size(),
         workload.total(),
         workload.tensors(),
         one.threads(),
@@ -214,7 +231,10 @@ public final class Bench implements Callable<Integer> {
   }
 
   private String command() {
-    return "./fettle bench" + (ratios ? " --ratios" : "") + (quick ? " --quick" : "");
+    return "./fettle bench"
+        + (ratios ? " --ratios" : "")
+        + (rules ? " --rules" : "")
+        + (quick ? " --quick" : "");
   }
 
   private void write(Report report) throws IOException {
@@ -222,7 +242,7 @@ public final class Bench implements Callable<Integer> {
     if (file == null) {
       Path folder = Path.of(System.getProperty("fettle.root", "."), "target", "bench");
       Files.createDirectories(folder);
-      file = folder.resolve(ratios ? "ratios.json" : "table.json");
+      file = folder.resolve(selection().name().toLowerCase(java.util.Locale.ROOT) + ".json");
     }
     Files.writeString(file, GSON.toJson(report));
     System.err.println("written: " + file);

@@ -15,7 +15,43 @@ final class Cases {
   private static final long LARGE = 10_000_000;
   private static final List<String> BEST = List.of("cpu");
 
+  /** A list of cases. */
+  enum Selection {
+    /** {@link #ofTable}. */
+    TABLE,
+    /** {@link #ofRatios}. */
+    RATIOS,
+    /** {@link #ofRules}. */
+    RULES;
+
+    List<Case> cases() {
+      return switch (this) {
+        case TABLE -> ofTable();
+        case RATIOS -> ofRatios();
+        case RULES -> ofRules();
+      };
+    }
+  }
+
   private Cases() {}
+
+  /** Every rule, and AdamW with states of few bits: {@code ./fettle bench --rules}. */
+  static List<Case> ofRules() {
+    List<Case> cases = new ArrayList<>();
+    for (Rule rule : RuleCatalogue.all().values()) {
+      cases.add(new Case(new Workload(rule, Storage.F32, Extra.NONE, LARGE, 1), 1, BEST, false));
+    }
+    for (int threads = 1; threads <= 2; threads++) {
+      if (threads > 1) {
+        cases.add(new Case(adamW(LARGE), threads, BEST, false));
+      }
+      for (Storage storage :
+          new Storage[] {Storage.LINEAR8, Storage.DYNAMIC8, Storage.TORCHAO4, Storage.FP8}) {
+        cases.add(new Case(adamW(storage, Extra.NONE), threads, BEST, false));
+      }
+    }
+    return cases;
+  }
 
   /** What the goals are about: {@code ./fettle bench --ratios}. */
   static List<Case> ofRatios() {

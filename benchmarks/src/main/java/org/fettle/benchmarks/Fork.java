@@ -14,16 +14,21 @@ final class Fork {
 
   /** What the child is asked. */
   private record Request(
-      boolean table, String name, Rounds.Settings settings, boolean withPeers, String answer) {}
+      Cases.Selection selection,
+      String name,
+      Rounds.Settings settings,
+      boolean withPeers,
+      String answer) {}
 
   private Fork() {}
 
   /**
    * Measures a case in a child.
    *
-   * @param table whether the case is one of {@link Cases#ofTable}; else of {@link Cases#ofRatios}
+   * @param selection the list that the case is of
    */
-  static Result.Fork run(boolean table, Case one, Rounds.Settings settings, boolean withPeers)
+  static Result.Fork run(
+      Cases.Selection selection, Case one, Rounds.Settings settings, boolean withPeers)
       throws IOException, InterruptedException {
     Path folder = Files.createTempDirectory("fettle-bench");
     Path answer = folder.resolve("answer.json");
@@ -43,7 +48,8 @@ final class Fork {
               "-cp",
               System.getProperty("java.class.path"),
               Fork.class.getName(),
-              GSON.toJson(new Request(table, one.name(), settings, withPeers, answer.toString()))));
+              GSON.toJson(
+                  new Request(selection, one.name(), settings, withPeers, answer.toString()))));
       Process child =
           new ProcessBuilder(command)
               .redirectOutput(ProcessBuilder.Redirect.INHERIT)
@@ -64,7 +70,7 @@ final class Fork {
   /** The child. */
   public static void main(String[] args) throws IOException, InterruptedException {
     Request request = GSON.fromJson(args[0], Request.class);
-    List<Case> cases = request.table ? Cases.ofTable() : Cases.ofRatios();
+    List<Case> cases = request.selection.cases();
     Case one = cases.stream().filter(c -> c.name().equals(request.name)).findFirst().orElseThrow();
     List<Peer> peers = one.withPeers() && request.withPeers ? Peer.all() : List.of();
     Result.Fork fork = one.measure(request.settings, peers);

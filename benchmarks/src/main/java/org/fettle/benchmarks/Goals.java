@@ -21,6 +21,8 @@ final class Goals {
     AT_LEAST.put("adamw.f32.1e8.2t.ceiling", 0.95);
     AT_LEAST.put("adamw.bf16.1e7.ceiling", 0.95);
     AT_LEAST.put("adamw.bf16.1e7.2t.ceiling", 0.95);
+    AT_LEAST.put("adamw.linear8.1e7.ceiling", 0.70);
+    AT_LEAST.put("adamw.dynamic8.1e7.ceiling", 0.70);
     AT_LEAST.put("adamw.f32.1e4.libtorch", 4.0);
     AT_LEAST.put("adamw.f32.1e7.libtorch", 1.05);
     AT_LEAST.put("adamw.f32.1e8.libtorch", 1.05);

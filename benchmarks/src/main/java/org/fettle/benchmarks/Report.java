@@ -64,6 +64,29 @@ record Report(Machine machine, String command, List<Result> results) {
     return text.toString();
   }
 
+  /** One line per rule: what it must move, and how close it comes to the ceiling. */
+  String rules() {
+    StringBuilder text = new StringBuilder();
+    text.append("Measured by `").append(command).append("` on ").append(machine);
+    text.append(". 4-bit states: the ceiling leaves their byte out.\n\n");
+    text.append("| case | threads | bytes | passes | ns per element | of ceiling | goal |\n");
+    text.append("|---|---|---|---|---|---|---|\n");
+    for (Result result : results) {
+      String ours = result.ours();
+      text.append(
+          "| %s | %d | %s | %d | %s | %s | %s |\n"
+              .formatted(
+                  result.name(),
+                  result.threads(),
+                  format("%.4g", result.bytesPerElement()).replaceAll("\\.?0+$", ""),
+                  result.passes(),
+                  format("%.3f", result.nanosPerElement(ours)),
+                  format("%.2f", result.speed(ours, Result.CEILING)),
+                  Goals.text(result.name() + "." + Result.CEILING)));
+    }
+    return text.toString();
+  }
+
   private Map<String, Double> ratios() {
     Map<String, Double> ratios = new java.util.LinkedHashMap<>();
     results.forEach(result -> ratios.putAll(Goals.ratios(result)));

@@ -9,6 +9,7 @@ import java.util.Set;
  *
  * @param name the case's
  * @param rule its rule's id
+ * @param passes over the arrays
  * @param elements of all tensors together
  * @param tensors how many
  * @param threads the most threads
@@ -18,6 +19,7 @@ import java.util.Set;
 record Result(
     String name,
     String rule,
+    int passes,
     long elements,
     int tensors,
     int threads,

@@ -29,10 +29,23 @@ record Shape(List<Pass> passes) {
     }
   }
 
-  /** One array of a pass. */
-  record Stream(String array, DType dtype, Use use) {
+  /**
+   * One array of a pass.
+   *
+   * @param bytes of an element
+   */
+  record Stream(String array, double bytes, Use use) {
+    Stream(String array, DType dtype, Use use) {
+      this(array, dtype.bytes(8) / 8.0, use);
+    }
+
     double bytesPerElement() {
-      return dtype.bytes(8) / 8.0 * (use == Use.IN_PLACE ? 2 : 1);
+      return bytes * (use == Use.IN_PLACE ? 2 : 1);
+    }
+
+    /** Whole bytes; 0 for a mask or codes of 4 bits, which the ceiling leaves out. */
+    int width() {
+      return (int) bytes;
     }
   }
 
@@ -42,12 +55,12 @@ record Shape(List<Pass> passes) {
       return streams.stream().mapToDouble(Stream::bytesPerElement).sum();
     }
 
-    /** The streams in the order that {@code passes.h} wants; a mask is too small to matter. */
+    /** The streams in the order that {@code passes.h} wants, but for what is below a byte. */
     List<Stream> ordered() {
       List<Stream> ordered = new ArrayList<>();
       for (int width : new int[] {4, 2, 1}) {
         for (Use use : Use.values()) {
-          streams.stream().filter(s -> width(s) == width && s.use == use).forEach(ordered::add);
+          streams.stream().filter(s -> s.width() == width && s.use == use).forEach(ordered::add);
         }
       }
       return ordered;
@@ -59,16 +72,12 @@ record Shape(List<Pass> passes) {
       for (int width : new int[] {4, 2, 1}) {
         StringBuilder part = new StringBuilder();
         for (Use use : Use.values()) {
-          long count = streams.stream().filter(s -> width(s) == width && s.use == use).count();
+          long count = streams.stream().filter(s -> s.width() == width && s.use == use).count();
           part.append(use.letter).append(count);
         }
         parts.add(part.toString());
       }
       return String.join(".", parts);
-    }
-
-    private static int width(Stream stream) {
-      return stream.dtype == DType.BIT ? 0 : (int) stream.dtype.bytes(1);
     }
   }
 
@@ -98,7 +107,7 @@ record Shape(List<Pass> passes) {
     List<Stream> streams = new ArrayList<>();
     streams.add(new Stream("parameter", storage.parameter, use));
     streams.add(new Stream("gradient", storage.gradient, Use.READ));
-    rule.states().forEach(state -> streams.add(new Stream(state, storage.state, use)));
+    rule.states().forEach(state -> streams.add(new Stream(state, storage.stateBytes, use)));
     return streams;
   }
 

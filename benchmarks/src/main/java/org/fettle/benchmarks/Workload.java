@@ -6,6 +6,7 @@ import org.fettle.GradientClip;
 import org.fettle.PlanBuilder;
 import org.fettle.Rounding;
 import org.fettle.Rule;
+import org.fettle.StateFormat;
 
 /**
  * What a step does, and on how much.
@@ -26,16 +27,40 @@ public record Workload(Rule rule, Storage storage, Extra extra, long elements, i
     /** bf16 parameters and gradients, f32 states. */
     BF16(DType.BF16, DType.BF16, DType.F32),
     /** Everything in bf16. */
-    ALLBF16(DType.BF16, DType.BF16, DType.BF16);
+    ALLBF16(DType.BF16, DType.BF16, DType.BF16),
+    /** f32 with states in 8 bits, equal steps. */
+    LINEAR8(StateFormat.linear8(), 1),
+    /** f32 with states in 8 bits, bitsandbytes' dynamic maps. */
+    DYNAMIC8(StateFormat.dynamic8(), 1),
+    /** f32 with states in 4 bits, pytorch/ao's maps. */
+    TORCHAO4(StateFormat.torchao4(), 0.5),
+    /** f32 with states in FP8; blocks of 128, which divide the elements. */
+    FP8(StateFormat.fp8().withBlockSize(128), 1);
 
     final DType parameter;
     final DType gradient;
     final DType state;
+    // A record of numbers.
+    @SuppressWarnings("ImmutableEnumChecker")
+    final StateFormat format;
+
+    final double stateBytes;
 
     Storage(DType parameter, DType gradient, DType state) {
       this.parameter = parameter;
       this.gradient = gradient;
       this.state = state;
+      format = null;
+      stateBytes = state.bytes(1);
+    }
+
+    /** The scales of the blocks are not counted. */
+    Storage(StateFormat format, double stateBytes) {
+      parameter = DType.F32;
+      gradient = DType.F32;
+      state = null;
+      this.format = format;
+      this.stateBytes = stateBytes;
     }
   }
 
@@ -85,7 +110,11 @@ public record Workload(Rule rule, Storage storage, Extra extra, long elements, i
 
   /** Sets what the workload asks of a plan, but for its tensors. */
   void configure(PlanBuilder builder) {
-    builder.states(storage.state, Rounding.NEAREST);
+    if (storage.format == null) {
+      builder.states(storage.state, Rounding.NEAREST);
+    } else {
+      builder.states(storage.format);
+    }
     switch (extra) {
       case EMA -> builder.average(new Average(0.999));
       // Never reached by the gradients here, but its norm has to be known all the same.

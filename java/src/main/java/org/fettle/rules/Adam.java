@@ -53,19 +53,20 @@ public record Adam(
   }
 
   /** Makes the rule from named options. */
-  public static Adam fromHyper(String method, Hyper hyper) {
-    boolean decoupled = hyper.flag("decoupled", false);
-    if (decoupled) {
-      throw new IllegalArgumentException(
-          "decoupled is true: method " + method + " has coupled decay");
-    }
-    return new Adam(
-        hyper.number("lr", 1e-3),
-        hyper.number("beta1", 0.9),
-        hyper.number("beta2", 0.999),
-        hyper.number("eps", 1e-8),
-        hyper.number("weight_decay", 0),
-        hyper.flag("amsgrad", method.startsWith("amsgrad")));
+  public static Rule fromHyper(String method, Hyper hyper) {
+    Adam rule =
+        new Adam(
+            hyper.number("lr", 1e-3),
+            hyper.number("beta1", 0.9),
+            hyper.number("beta2", 0.999),
+            hyper.number("eps", 1e-8),
+            hyper.number("weight_decay", 0),
+            hyper.flag("amsgrad", method.startsWith("amsgrad")));
+    return hyper.flag("decoupled", false) ? rule.decoupled() : rule;
+  }
+
+  private AdamW decoupled() {
+    return new AdamW(lr, beta1, beta2, eps, weightDecay, amsgrad);
   }
 
   /** This, with another lr. */

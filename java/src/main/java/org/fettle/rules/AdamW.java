@@ -51,19 +51,20 @@ public record AdamW(
   }
 
   /** Makes the rule from named options. */
-  public static AdamW fromHyper(String method, Hyper hyper) {
-    boolean decoupled = hyper.flag("decoupled", true);
-    if (!decoupled) {
-      throw new IllegalArgumentException(
-          "decoupled is false: method " + method + " has decoupled decay");
-    }
-    return new AdamW(
-        hyper.number("lr", 1e-3),
-        hyper.number("beta1", 0.9),
-        hyper.number("beta2", 0.999),
-        hyper.number("eps", 1e-8),
-        hyper.number("weight_decay", 1e-2),
-        hyper.flag("amsgrad", method.startsWith("amsgrad")));
+  public static Rule fromHyper(String method, Hyper hyper) {
+    AdamW rule =
+        new AdamW(
+            hyper.number("lr", 1e-3),
+            hyper.number("beta1", 0.9),
+            hyper.number("beta2", 0.999),
+            hyper.number("eps", 1e-8),
+            hyper.number("weight_decay", 1e-2),
+            hyper.flag("amsgrad", method.startsWith("amsgrad")));
+    return hyper.flag("decoupled", true) ? rule : rule.coupled();
+  }
+
+  private Adam coupled() {
+    return new Adam(lr, beta1, beta2, eps, weightDecay, amsgrad);
   }
 
   /** This, with another lr. */

@@ -46,15 +46,14 @@ public record CautiousLion(double lr, double beta1, double beta2, double weightD
   }
 
   /** Makes the rule from named options. */
-  public static CautiousLion fromHyper(String method, Hyper hyper) {
-    if (!hyper.flag("cautious", true)) {
-      throw new IllegalArgumentException("cautious is false: method " + method + " expects true");
-    }
-    return new CautiousLion(
-        hyper.number("lr", 1e-4),
-        hyper.number("beta1", 0.95),
-        hyper.number("beta2", 0.98),
-        hyper.number("weight_decay", 0));
+  public static Rule fromHyper(String method, Hyper hyper) {
+    double lr = hyper.number("lr", 1e-4);
+    double beta1 = hyper.number("beta1", 0.95);
+    double beta2 = hyper.number("beta2", 0.98);
+    double weightDecay = hyper.number("weight_decay", 0);
+    return hyper.flag("cautious", true)
+        ? new CautiousLion(lr, beta1, beta2, weightDecay)
+        : new Lion(lr, beta1, beta2, weightDecay);
   }
 
   /** This, with another lr. */

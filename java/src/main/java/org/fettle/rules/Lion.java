@@ -48,15 +48,14 @@ public record Lion(double lr, double beta1, double beta2, double weightDecay) im
   }
 
   /** Makes the rule from named options. */
-  public static Lion fromHyper(String method, Hyper hyper) {
-    if (hyper.flag("cautious", false)) {
-      throw new IllegalArgumentException("cautious is true: method " + method + " expects false");
-    }
-    return new Lion(
-        hyper.number("lr", 1e-4),
-        hyper.number("beta1", 0.9),
-        hyper.number("beta2", 0.99),
-        hyper.number("weight_decay", 0));
+  public static Rule fromHyper(String method, Hyper hyper) {
+    double lr = hyper.number("lr", 1e-4);
+    double beta1 = hyper.number("beta1", 0.9);
+    double beta2 = hyper.number("beta2", 0.99);
+    double weightDecay = hyper.number("weight_decay", 0);
+    return hyper.flag("cautious", false)
+        ? new CautiousLion(lr, beta1, beta2, weightDecay)
+        : new Lion(lr, beta1, beta2, weightDecay);
   }
 
   /** This, with another lr. */

@@ -1,7 +1,11 @@
 package org.fettle.steps;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.DType;
@@ -209,6 +213,59 @@ public final class Adafactor extends StepObject {
     }
     double rms = Math.sqrt(squares.sum(tensor, 0) / (double) elements);
     return rms <= options.eps2() ? options.eps2() : rms;
+  }
+
+  /**
+   * Writes the states and t as a safetensors file, which {@link #load} takes back on any backend.
+   * Parameters are the caller's to save.
+   *
+   * @throws IllegalArgumentException if two tensors have one name
+   */
+  public void save(Path file) throws IOException {
+    Objects.requireNonNull(file, "file");
+    enter();
+    try {
+      file().write(file, steps);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Takes states and t back, to go on with the same bits.
+   *
+   * @throws IllegalArgumentException if the file is damaged or belongs to other tensors; nothing
+   *     was changed then
+   */
+  public void load(Path file) throws IOException {
+    Objects.requireNonNull(file, "file");
+    enter();
+    try {
+      steps = file().load(file);
+    } finally {
+      leave();
+    }
+  }
+
+  private StepFile file() {
+    Map<String, Tensor> states = new LinkedHashMap<>();
+    for (int i = 0; i < tensors.size(); i++) {
+      One one = tensors.get(i);
+      String name = one.parameter.name() == null ? String.valueOf(i) : one.parameter.name();
+      Map<String, Tensor> own = new LinkedHashMap<>();
+      own.put("row", one.row);
+      own.put("col", one.column);
+      own.put("v", one.second);
+      own.put("m", one.moment);
+      own.values().removeIf(Objects::isNull);
+      for (Map.Entry<String, Tensor> state : own.entrySet()) {
+        if (states.put(name + "." + state.getKey(), state.getValue()) != null) {
+          throw new IllegalArgumentException(
+              "two tensors are called " + name + ": expected names of their own in a state file");
+        }
+      }
+    }
+    return new StepFile(engine, "adafactor", states);
   }
 
   /** Steps taken so far, t. */

@@ -4,7 +4,6 @@ import org.fettle.Arithmetic;
 import org.fettle.internal.BlockFormat;
 import org.fettle.internal.JavaCall;
 import org.fettle.internal.Kernel;
-import org.fettle.internal.Philox;
 
 /** Blocks of codes, apart from a step: twins of {@code native/src/kernels/blocks.h}. */
 public final class BlockKernels {
@@ -20,10 +19,6 @@ public final class BlockKernels {
 
   /** Values to codes of a {@link BlockFormat} of 8 bits, whose number is integer 1. */
   public static final Kernel BLOCK_ENCODE = new Kernel("block_encode", BlockKernels::encodeFormat);
-
-  /** Stochastic rounding to integers of -127 to 127. */
-  public static final Kernel STOCHASTIC_INT8 =
-      new Kernel("stochastic_int8", BlockKernels::stochasticInt8);
 
   private BlockKernels() {}
 
@@ -152,41 +147,5 @@ public final class BlockKernels {
         call.array(0).putFloats(start + at, x, run);
       }
     }
-  }
-
-  private static void stochasticInt8(JavaCall call, long first, long last) {
-    float scale = (float) call.number(0);
-    float[] x = new float[RUN];
-    byte[] codes = new byte[RUN];
-    int[] words = new int[4];
-    for (long unit = first; unit < last; unit++) {
-      long start = unit * RUN;
-      int n = (int) Math.min(RUN, call.elements(0) - start);
-      call.array(0).getFloats(start, x, n);
-      for (int i = 0; i < n; i++) {
-        if (i % 4 == 0) {
-          Philox.words(
-              call.integer(0),
-              (start + i) >>> 2,
-              (int) call.integer(1),
-              (int) call.integer(2),
-              words,
-              0);
-        }
-        codes[i] = rounded(x[i], scale, words[i % 4]);
-      }
-      call.array(1).putBytes(start, codes, n);
-    }
-  }
-
-  private static byte rounded(float x, float scale, int word) {
-    float t = Math.abs(x / scale);
-    if (!(t < 127f)) {
-      return (byte) (Float.isNaN(t) ? 0 : x < 0f ? -127 : 127);
-    }
-    float whole = (float) Math.floor(t);
-    int fraction = (int) ((t - whole) * 0x1p24f);
-    int code = (int) whole + ((word >>> 8) + fraction >= 1 << 24 ? 1 : 0);
-    return (byte) (Float.floatToRawIntBits(x) < 0 ? -code : code);
   }
 }
