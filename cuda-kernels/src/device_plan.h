@@ -4,16 +4,11 @@
 #include <cuda_runtime.h>
 
 #include "answer.h"
+#include "launcher.h"
 #include "rules.cuh"
 #include "serial.cuh"
 
 namespace fettle {
-
-// One launch of a kernel.
-struct Shape {
-  unsigned blocks;
-  unsigned threads;
-};
 
 // What is launched for the tensors of one rule.
 struct RuleLaunch {

@@ -30,29 +30,6 @@ namespace {
 using FETTLE_TIER::Addresses;
 using FETTLE_TIER::Arguments;
 
-// Launches kernels one after the other on a stream until one fails.
-class Launcher {
- public:
-  explicit Launcher(cudaStream_t on) : stream(on) {}
-
-  template <class... Parameters, class... Values>
-  void launch(const char* name, void (*kernel)(Parameters...), Shape shape, Values... values) {
-    if (error != cudaSuccess) return;
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3(shape.blocks);
-    config.blockDim = dim3(shape.threads);
-    config.stream = stream;
-    error = cudaLaunchKernelEx(&config, kernel, values...);
-    if (error != cudaSuccess) failed = name;
-  }
-
-  cudaError_t error = cudaSuccess;
-  const char* failed = nullptr;
-
- private:
-  cudaStream_t stream;
-};
-
 int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // One kernel's worth of arguments; answers whether anything is left for another.

@@ -51,7 +51,8 @@ uint64_t exchange[1024];
 
 namespace {
 
-constexpr size_t stackBytes = 64 * 1024;
+// A device gives a thread up to 512 KiB of local memory; only what is touched is taken.
+constexpr size_t stackBytes = 512 * 1024;
 
 struct Barrier {
   unsigned members = 0;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include <map>
+#include <mutex>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -32,13 +33,17 @@ struct Block {
   int device;
 };
 
-int current = 0;
+// A grid has the machine to itself; whoever asks from another thread waits.
+std::recursive_mutex machine;
+using Turn = std::lock_guard<std::recursive_mutex>;
+
+thread_local int current = 0;
 std::map<uintptr_t, Block> blocks;
 uint64_t random_ = 1;
 int64_t launched = 0;
 int failIn = 0;
 cudaError_t failWith = cudaSuccess;
-cudaError_t last = cudaSuccess;
+thread_local cudaError_t last = cudaSuccess;
 
 // Every call that can fail on a device asks this.
 cudaError_t outcome() {
@@ -47,6 +52,7 @@ cudaError_t outcome() {
 }
 
 cudaError_t enqueue(cudaStream_t stream, Work work) {
+  const Turn turn(machine);
   const cudaError_t error = outcome();
   if (error != cudaSuccess) return error;
   if (stream != nullptr && stream->captured != nullptr) {
@@ -78,6 +84,7 @@ void release(CUgraph_st* graph) {
 }
 
 cudaError_t allocate(void** memory, size_t bytes, int device) {
+  const Turn turn(machine);
   *memory = nullptr;
   const cudaError_t error = outcome();
   if (error != cudaSuccess) return error;
@@ -167,6 +174,7 @@ cudaError_t cudaDeviceSynchronize() { return outcome(); }
 cudaError_t cudaMalloc(void** memory, size_t bytes) { return allocate(memory, bytes, current); }
 
 cudaError_t cudaFree(void* memory) {
+  const Turn turn(machine);
   if (memory != nullptr && blocks.erase(reinterpret_cast<uintptr_t>(memory)) == 0) return last = cudaErrorInvalidValue;
   free(memory);
   return cudaSuccess;
@@ -188,6 +196,7 @@ cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t 
 }
 
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* address) {
+  const Turn turn(machine);
   const uintptr_t at = reinterpret_cast<uintptr_t>(address);
   *attributes = {cudaMemoryTypeUnregistered, -2};
   auto behind = blocks.upper_bound(at);
@@ -241,6 +250,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
+  const Turn turn(machine);
   const cudaError_t error = outcome();
   if (error != cudaSuccess) return error;
   for (const Work& work : graph->work) work();

@@ -193,6 +193,33 @@ FETTLE_API int32_t fettle_cuda_plan_read(fettle_cuda_plan* handle, fettle_plan* 
 FETTLE_API int32_t fettle_cuda_plan_write(fettle_cuda_plan* handle, const fettle_plan* from, void* stream, char* reason,
                                           int64_t reason_bytes);
 
+/* A batch of primitives on a device (fettle/primitives.h). One thread at a time may use one. */
+typedef struct fettle_cuda_batch fettle_cuda_batch;
+
+/* Puts a batch on a device: copies its items and labels there and allocates the scratch. Waits for the copies.
+ * \param[in]  batch   after fettle_batch_layout; the operands' addresses are device memory, aligned to their elements,
+ *                     the labels host memory. Its sums, cursor and range_units are not read.
+ * \param[out] handle  the batch on the device; NULL unless FETTLE_OK
+ */
+FETTLE_API int32_t fettle_cuda_batch_open(int32_t device, const fettle_batch* batch, fettle_cuda_batch** handle,
+                                          char* reason, int64_t reason_bytes);
+
+/* Does all of a batch on a stream and waits for it.
+ * \param[in,out] batch  the tables that it was opened with: the items' factors are read, their sums written
+ */
+FETTLE_API int32_t fettle_cuda_batch_run(fettle_cuda_batch* handle, fettle_batch* batch, void* stream, char* reason,
+                                         int64_t reason_bytes);
+
+/* Waits for the device and frees the scratch. NULL is fine. */
+FETTLE_API int32_t fettle_cuda_batch_close(fettle_cuda_batch* handle, char* reason, int64_t reason_bytes);
+
+/* Enqueues all units of a kernel (fettle/kernels.h) without waiting. The arrays are device memory; cursor and
+ * range_units are not read.
+ * \return FETTLE_UNAVAILABLE for a kernel that has no CUDA driver
+ */
+FETTLE_API int32_t fettle_cuda_kernel_run(int32_t device, const fettle_call* call, void* stream, char* reason,
+                                          int64_t reason_bytes);
+
 /* fettle_cuda_call_NAME(cuda, ...) for every line of cuda.def. */
 #define FETTLE_CUDA_LIST(...) __VA_ARGS__
 #define FETTLE_CUDA_ENTRY(name, parameters, arguments) \

@@ -273,6 +273,7 @@ public final class Plan implements AutoCloseable {
     Range.check("row", row, row >= 0 && row < entry.rows(), "in [0, " + entry.rows() + ")");
     enter();
     try {
+      runner.readRows();
       return entry.rowState().get(row);
     } finally {
       leave();

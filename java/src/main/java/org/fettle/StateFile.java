@@ -432,12 +432,16 @@ final class StateFile {
             restore(scalesName(i, k), blocks.get().scales());
           }
         }
-        for (int row = 0; rows[i] != null && row < rows[i].length; row++) {
-          plan.tensors().get(i).rowState().put(row, rows[i][row]);
-        }
         runner.stepCount(i, steps[i]);
         for (int k = 0; k < scalars[i].length; k++) {
           runner.scalar(i, k, scalars[i][k]);
+        }
+        if (rows[i] != null) {
+          // Last: a runner whose numbers lie on a device reads them all when it is given one.
+          for (int row = 0; row < rows[i].length; row++) {
+            plan.tensors().get(i).rowState().put(row, rows[i][row]);
+          }
+          runner.writeRows();
         }
       }
     }

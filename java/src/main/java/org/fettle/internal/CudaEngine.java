@@ -1,9 +1,11 @@
 package org.fettle.internal;
 
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Optional;
 import org.fettle.DType;
 import org.fettle.Device;
-import org.fettle.Rule;
 import org.fettle.Tensor;
 
 /** The CUDA kernels on one device. */
@@ -122,15 +124,40 @@ public final class CudaEngine implements Engine {
   }
 
   @Override
+  public BatchRunner open(Batch batch) {
+    return new CudaBatch(batch, index);
+  }
+
+  /**
+   * Enqueues the kernel on the default stream: what reads its results through this engine waits.
+   */
+  @Override
+  public void run(KernelCall kernel) {
+    if (kernel.units() == 0) {
+      return;
+    }
+    try (CudaCall call = new CudaCall(CpuCalls.BYTES)) {
+      CpuCalls.fill(
+          call.block().slice(CudaCall.FREE, CpuCalls.BYTES).order(ByteOrder.nativeOrder()), kernel);
+      call.check(
+          Native.cudaKernelRun(
+              cuda, index, call.at(CudaCall.FREE), 0, call.reason(), CudaCall.REASON_BYTES),
+          "kernel " + kernel.kernel().id());
+    } finally {
+      Reference.reachabilityFence(kernel);
+    }
+  }
+
+  @Override
   public Runner open(PlanSpec plan) {
-    for (Rule rule : plan.rules()) {
-      if (rule.rowwise() || rule.maximum()) {
+    for (PlanSpec.Entry entry : plan.tensors()) {
+      if (entry.blocks().stream().anyMatch(Optional::isPresent)) {
         throw new IllegalArgumentException(
-            "rule "
-                + rule.id()
+            "states of parameter "
+                + entry.parameter().name()
                 + " on backend "
                 + name()
-                + ": expected java or cpu, its reductions are not there on CUDA");
+                + ": expected F32, BF16 or F16, block-wise formats are not there on CUDA");
       }
     }
     return new CudaRunner(plan, index);

@@ -161,6 +161,16 @@ final class CudaRunner implements Runner {
   }
 
   @Override
+  public void readRows() {
+    read();
+  }
+
+  @Override
+  public void writeRows() {
+    write();
+  }
+
+  @Override
   public long stepCount(int tensor) {
     read();
     return table.stepCount(tensor);

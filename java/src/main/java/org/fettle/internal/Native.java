@@ -323,4 +323,38 @@ public final class Native {
 
   @Name("fettle_dlpack_delete")
   static native void dlpackDelete(@Cast("void*") long managed, int versioned);
+
+  @Name("fettle_cuda_call_batch_open")
+  static native int cudaBatchOpen(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("const fettle_batch*") long batch,
+      @Cast("fettle_cuda_batch**") long handle,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_batch_run")
+  static native int cudaBatchRun(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_batch*") long handle,
+      @Cast("fettle_batch*") long batch,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_batch_close")
+  static native int cudaBatchClose(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_batch*") long handle,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_kernel_run")
+  static native int cudaKernelRun(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("const fettle_call*") long call,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
 }

@@ -51,6 +51,12 @@ public interface Runner extends AutoCloseable {
   /** Sets a scalar of a tensor's rule. */
   void scalar(int tensor, int index, double value);
 
+  /** Brings what rules keep per row to where the plan holds it; may wait for a device. */
+  default void readRows() {}
+
+  /** Takes over what the plan holds per row. */
+  default void writeRows() {}
+
   /**
    * The global gradient norm of the last step, before clipping by norm; NaN if it was not formed.
    */

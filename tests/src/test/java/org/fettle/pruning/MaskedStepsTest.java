@@ -25,7 +25,6 @@ class MaskedStepsTest {
     return Backend.all().stream()
         .filter(Backend.Availability::isAvailable)
         .map(Backend.Availability::name)
-        .filter(name -> !name.equals("cuda"))
         .toList();
   }
 

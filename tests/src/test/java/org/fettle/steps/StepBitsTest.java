@@ -71,7 +71,7 @@ class StepBitsTest {
   private static void same(int size, Work work) {
     for (boolean special : new boolean[] {false, true}) {
       Map<String, Trial> trials = new LinkedHashMap<>();
-      for (Backend backend : Machine.hostBackends()) {
+      for (Backend backend : Machine.backends()) {
         try (Workbench bench = new Workbench(backend.name())) {
           Trial trial = new Trial(bench, 31L * size, special);
           work.run(trial);
