@@ -111,7 +111,7 @@ final class Arrays implements AutoCloseable {
     Tensor tensor(int index) {
       long bytes = dtype.bytes(workload.elements());
       return Tensor.ofAddress(
-          address + index * stride, bytes, this, Device.CPU, dtype, workload.elements());
+          address + index * stride, bytes, this, Device.CPU, dtype, workload.shape());
     }
 
     /** The same few random numbers again and again. */

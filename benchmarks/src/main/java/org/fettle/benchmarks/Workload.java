@@ -18,6 +18,8 @@ import org.fettle.StateFormat;
  * @param tensors how many tensors of that size
  */
 public record Workload(Rule rule, Storage storage, Extra extra, long elements, int tensors) {
+  private static final long ROW = 4_000;
+
   /** How parameters, gradients and states are stored. */
   public enum Storage {
     /** Everything in f32. */
@@ -40,6 +42,7 @@ public record Workload(Rule rule, Storage storage, Extra extra, long elements, i
     final DType parameter;
     final DType gradient;
     final DType state;
+
     // A record of numbers.
     @SuppressWarnings("ImmutableEnumChecker")
     final StateFormat format;
@@ -78,6 +81,15 @@ public record Workload(Rule rule, Storage storage, Extra extra, long elements, i
     CLIP,
     /** Stochastic rounding of 16-bit parameters. */
     STOCHASTIC
+  }
+
+  /**
+   * Rows of 4,000 for a rule that reduces by rows, where they divide the elements; else a vector.
+   */
+  long[] shape() {
+    return rule.rowwise() && elements % ROW == 0
+        ? new long[] {elements / ROW, ROW}
+        : new long[] {elements};
   }
 
   /** Elements of all tensors together. */
