@@ -54,7 +54,7 @@ struct CpuKernel<AdafactorSums> {
     }
   }
 
-  static inline void range(const fettle_call& call, int64_t first, int64_t last) {
+  static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
     const Array gradient = arrayIn(call, Sums::gradient);
     alignas(64) float decoded[adafactorScratch];
     alignas(64) double lanes[reductionLanes];
@@ -118,7 +118,7 @@ static inline void adafactorDirection(const fettle_call& call, int64_t first, in
 
 template <>
 struct CpuKernel<AdafactorSquares> {
-  static inline void range(const fettle_call& call, int64_t first, int64_t last) {
+  static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
     alignas(64) float u[adafactorScratch];
     alignas(64) float v[adafactorScratch];
     Lanes lanes;
@@ -137,7 +137,7 @@ template <>
 struct CpuKernel<AdafactorApply> {
   using Update = AdafactorUpdate;
 
-  static inline void range(const fettle_call& call, int64_t first, int64_t last) {
+  static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
     alignas(64) float u[adafactorScratch];
     alignas(64) float v[adafactorScratch];
     const Array parameter = arrayIn(call, Update::parameter);

@@ -207,7 +207,9 @@ public final class PlanBuilder {
   }
 
   private static long rowsOf(Rule rule, Tensor value) {
-    return rule.rowwise() && value.rank() > 0 ? value.shape()[0] : 1;
+    boolean splits =
+        rule.rowwise() && (value.rank() > 1 || (value.rank() == 1 && rule.splitsVectors()));
+    return splits ? value.shape()[0] : 1;
   }
 
   private Blocks scales(

@@ -96,6 +96,14 @@ public interface Rule {
     return false;
   }
 
+  /**
+   * Whether every element of a vector is a row of its own; a rule that leaves vectors unprojected
+   * takes them as one row instead, which costs no sums per element.
+   */
+  default boolean splitsVectors() {
+    return true;
+  }
+
   /** The name of the double that the rule keeps per row, or null. */
   default String rowState() {
     return null;

@@ -152,6 +152,11 @@ public record AdamP(
   }
 
   @Override
+  public boolean splitsVectors() {
+    return false;
+  }
+
+  @Override
   public int gathers() {
     return 1;
   }

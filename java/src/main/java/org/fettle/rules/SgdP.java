@@ -144,6 +144,11 @@ public record SgdP(
   }
 
   @Override
+  public boolean splitsVectors() {
+    return false;
+  }
+
+  @Override
   public int gathers() {
     return 1;
   }
