@@ -3,10 +3,12 @@ package org.fettle.benchmarks;
 import org.fettle.Backend;
 import org.fettle.Plan;
 import org.fettle.PlanBuilder;
+import org.fettle.Step;
 
-/** Fettle's step, as a user calls it: {@link Plan#step()}. */
+/** Fettle's step, as a user calls it: {@link Plan#step(Step)}. */
 final class Ours implements Contestant {
   private final Plan plan;
+  private final Step step = new Step();
 
   Ours(Workload workload, Arrays arrays, Backend backend, int threads) {
     PlanBuilder builder =
@@ -16,6 +18,8 @@ final class Ours implements Contestant {
             .group(workload.rule(), arrays.parameters());
     workload.configure(builder);
     plan = builder.build();
+    // What the rule wants to be told in every step.
+    workload.rule().inputs().forEach(name -> step.input(name, 1));
   }
 
   Plan plan() {
@@ -29,7 +33,7 @@ final class Ours implements Contestant {
 
   @Override
   public void step() {
-    plan.step();
+    plan.step(step);
   }
 
   @Override
