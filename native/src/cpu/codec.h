@@ -3,8 +3,8 @@
 #pragma once
 
 #include "core/formats.h"
-#include "core/noise.h"
 #include "core/vector.h"
+#include "cpu/words.h"
 #include "fettle/plan.h"
 
 namespace fettle {
@@ -160,16 +160,6 @@ static void decodeTile(const Array& array, int n, float* to) {
   int i = 0;
   for (; i + Vector::lanes <= n; i += Vector::lanes) storeTo<anyFormat>(array, i, Vector::load(from + i));
   if (i < n) storePart(array, i, n - i, Vector::loadPart(from + i, n - i));
-}
-
-// Random words for a run of elements of any length: the word of element first + i is words[(first & 3) + i].
-inline __attribute__((noinline)) static void drawWords(const Noise& noise, int64_t first, int n, uint32_t* words) {
-  const uint64_t quad = uint64_t(first) >> 2;
-  const int quads = (int(first & 3) + n + 3) / 4;
-  for (int i = 0; i < quads; i++) {
-    const Words drawn = wordsOf(noise, quad + uint64_t(i));
-    for (int k = 0; k < 4; k++) words[4 * i + k] = drawn.word[k];
-  }
 }
 
 [[maybe_unused]] static void encodeStochastic(const float* from, int64_t dtype, int64_t first, int n, void* to, const Noise& noise) {

@@ -82,27 +82,31 @@ class RecipesSameBitsTest {
     return bits;
   }
 
-  private static List<int[]> eco(String backend, EcoWeights.Format format, boolean stochastic) {
+  private static List<int[]> eco(
+      String backend, EcoWeights.Options options, EcoWeights.Format format, int rows, int columns) {
     List<int[]> results = new ArrayList<>();
-    int rows = 5;
-    int columns = 77;
     try (Workbench bench = new Workbench(backend)) {
-      Random random = new Random(3);
       float[] start = new float[rows * columns];
+      Random random = new Random(3);
       for (int i = 0; i < start.length; i++) {
-        start[i] = (float) random.nextGaussian();
+        // The first row stays zero, and with it its scale.
+        start[i] = i < columns ? 0f : (float) random.nextGaussian();
+      }
+      float[] gradient = start.clone();
+      if (rows > 3) {
+        gradient[3 * columns] = Float.POSITIVE_INFINITY;
       }
       Tensor weight = bench.tensor(start, rows, columns);
-      EcoWeights.Options options =
-          new EcoWeights.Options(
-              EcoWeights.Optimizer.ADAM, 0.9, 0.999, 1e-8, 0.01, true, stochastic, 77, 3);
+      Tensor gradients = bench.tensor(gradient, rows, columns);
+      Tensor error = bench.tensor(DType.F32, rows, columns);
       try (EcoWeights eco = new EcoWeights(bench.backend(), weight, format, options)) {
-        for (int step = 0; step < 5; step++) {
-          eco.step(weight, 0.01, null);
+        for (int step = 0; step < 4; step++) {
+          eco.step(step == 1 ? gradients : weight, 0.01, step == 2 ? error : null);
         }
         eco.decode(weight);
         results.add(bits(bench.floats(weight)));
         results.add(bits(Scratch.floats(Engines.named(backend), eco.momentum())));
+        results.add(bits(bench.floats(error)));
       }
     }
     return results;
@@ -124,12 +128,29 @@ class RecipesSameBitsTest {
       for (int n : SIZES) {
         assertSame(estimators("java", n), estimators(backend.name(), n), backend.name() + " " + n);
       }
+    }
+  }
+
+  @Test
+  void ecoAgrees() {
+    for (Backend.Availability backend : Backend.all()) {
+      if (!backend.isAvailable()) {
+        continue;
+      }
       for (EcoWeights.Format format : EcoWeights.Format.values()) {
-        for (boolean stochastic : new boolean[] {false, true}) {
-          assertSame(
-              eco("java", format, stochastic),
-              eco(backend.name(), format, stochastic),
-              backend.name() + " " + format + " " + stochastic);
+        for (EcoWeights.Optimizer optimizer : EcoWeights.Optimizer.values()) {
+          for (boolean stochastic : new boolean[] {false, true}) {
+            for (int columns : new int[] {1, 7, 32, 77, 511, 512, 513, 4097, 10000}) {
+              EcoWeights.Options options =
+                  new EcoWeights.Options(
+                      optimizer, 0.9, 0.999, 1e-8, 0.01, true, stochastic, 77, 3);
+              int rows = columns > 4096 ? 2 : 5;
+              assertSame(
+                  eco("java", options, format, rows, columns),
+                  eco(backend.name(), options, format, rows, columns),
+                  backend.name() + " " + format + " " + options + " " + columns);
+            }
+          }
         }
       }
     }
