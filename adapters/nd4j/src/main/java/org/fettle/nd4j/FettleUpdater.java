@@ -1,10 +1,15 @@
 package org.fettle.nd4j;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import org.fettle.Parameter;
 import org.fettle.Plan;
 import org.fettle.Rule;
 import org.fettle.Step;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.GradientUpdater;
@@ -19,11 +24,15 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * and not ND4J's. Costs one array and two passes more than {@link Nd4jOptimizer}.
  */
 public final class FettleUpdater implements GradientUpdater<IUpdater>, AutoCloseable {
+  /** The name of the state in {@link #getState}. */
+  public static final String STATE = "fettle";
+
   private final Rule rule;
   private final IUpdater config;
   private INDArray gradient;
   private INDArray parameter;
   private Plan plan;
+  private byte[] waiting;
 
   /**
    * An updater.
@@ -66,6 +75,7 @@ public final class FettleUpdater implements GradientUpdater<IUpdater>, AutoClose
                       Nd4jTensors.flat("gradient", gradientView)))
               .build();
       gradient = gradientView;
+      takeWaiting();
     } else if (gradient != gradientView) {
       plan.setGradient(0, Nd4jTensors.flat("gradient", gradientView));
       gradient = gradientView;
@@ -75,24 +85,86 @@ public final class FettleUpdater implements GradientUpdater<IUpdater>, AutoClose
     }
   }
 
+  /**
+   * Everything that the plan keeps between steps, as {@link Plan#save} writes it: the bytes of a
+   * state file, under the name {@link #STATE}.
+   *
+   * @return nothing before the first call of {@link #applyUpdater}
+   * @throws UncheckedIOException if no temporary file can be written
+   */
   @Override
   public Map<String, INDArray> getState() {
-    throw new UnsupportedOperationException(
-        "the states are the plan's: use plan().state, plan().save and plan().load");
+    if (plan == null) {
+      return Map.of();
+    }
+    return Map.of(STATE, Nd4j.createFromArray(throughFile(file -> plan.save(file), null)));
   }
 
+  /**
+   * Takes what {@link #getState} gave, now or with the first gradient.
+   *
+   * @param initialize ignored: nothing has to be there first
+   * @throws IllegalArgumentException if there is no {@link #STATE}, or it belongs to another rule
+   *     or another number of parameters; nothing was changed. A state that waits for the first
+   *     gradient is looked at then
+   */
   @Override
   public void setState(Map<String, INDArray> state, boolean initialize) {
-    throw new UnsupportedOperationException(
-        "the states are the plan's: use plan().state, plan().save and plan().load");
+    INDArray bytes = state.get(STATE);
+    if (bytes == null || bytes.dataType() != DataType.INT8) {
+      throw new IllegalArgumentException(
+          "state holds " + state.keySet() + ": expected the bytes of a state file as " + STATE);
+    }
+    waiting = bytes.data().asBytes();
+    if (plan != null) {
+      takeWaiting();
+    }
   }
 
+  private void takeWaiting() {
+    byte[] bytes = waiting;
+    waiting = null;
+    if (bytes != null) {
+      throughFile(file -> plan.load(file), bytes);
+    }
+  }
+
+  private interface FileAction {
+    void on(Path file) throws IOException;
+  }
+
+  /** What a temporary file holds after an action on it, which finds these bytes in it. */
+  private static byte[] throughFile(FileAction action, byte[] before) {
+    try {
+      Path file = Files.createTempFile("fettle-state", ".safetensors");
+      try {
+        if (before != null) {
+          Files.write(file, before);
+        }
+        action.on(file);
+        return Files.readAllBytes(file);
+      } finally {
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * States live in the plan, so there is nothing for a view.
+   *
+   * @param viewArray null or empty
+   * @throws IllegalArgumentException if it has elements
+   */
   @Override
   public void setStateViewArray(
       INDArray viewArray, long[] gradientShape, char gradientOrder, boolean initialize) {
     if (viewArray != null && viewArray.length() > 0) {
-      throw new UnsupportedOperationException(
-          "the states are the plan's: expected no view array, which has " + viewArray.length());
+      throw new IllegalArgumentException(
+          "viewArray has "
+              + viewArray.length()
+              + " elements: expected none, for states are the plan's");
     }
   }
 

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Map;
+import org.fettle.Rule;
 import org.fettle.Tensor;
 import org.fettle.rules.Adam;
 import org.fettle.rules.AdamW;
@@ -66,6 +68,42 @@ class Nd4jTest {
       assertEquals(0, update.getDouble(2), 0);
       assertEquals(0.1, update.getDouble(3), 1e-5);
       assertEquals(1, updater.plan().stepCount(0));
+    }
+  }
+
+  @Test
+  void updaterGoesOnFromAState() {
+    INDArray gradient = Nd4j.createFromArray(0.5f, -2f, 0.25f, 1e-3f);
+    Rule rule = new Adam().withLr(0.1);
+    try (FettleUpdater first = new FettleUpdater(rule, null);
+        FettleUpdater later = new FettleUpdater(rule, null);
+        FettleUpdater running = new FettleUpdater(rule, null)) {
+      assertEquals(Map.of(), first.getState());
+      first.applyUpdater(gradient.dup(), 0, 0);
+      first.applyUpdater(gradient.mul(3), 1, 0);
+      Map<String, INDArray> state = first.getState();
+      running.applyUpdater(gradient.dup(), 0, 0);
+      running.setState(state, false);
+      later.setState(state, true);
+      INDArray expected = gradient.dup();
+      first.applyUpdater(expected, 2, 0);
+      for (FettleUpdater other : List.of(running, later)) {
+        INDArray actual = gradient.dup();
+        other.applyUpdater(actual, 2, 0);
+        assertEquals(expected, actual);
+        assertEquals(3, other.plan().stepCount(0));
+      }
+      assertThrows(IllegalArgumentException.class, () -> first.setState(Map.of(), true));
+      INDArray damaged = state.get(FettleUpdater.STATE).dup();
+      damaged.putScalar(damaged.length() - 1, ~damaged.getInt((int) damaged.length() - 1));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> first.setState(Map.of(FettleUpdater.STATE, damaged), true));
+      Throwable error =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> first.setStateViewArray(gradient, new long[] {4}, 'c', true));
+      assertTrue(error.getMessage().contains("viewArray has 4"), error.getMessage());
     }
   }
 
