@@ -22,6 +22,23 @@ FETTLE_FN T* arrayOf(const fettle_call& call, int index) {
   return reinterpret_cast<T*>(call.array[index]);
 }
 
+// An element of an F32, BF16 or F16 array.
+FETTLE_FN float valueAt(const fettle_call& call, int slot, int64_t index) {
+  if (call.dtype[slot] == FETTLE_F32) return arrayOf<const float>(call, slot)[index];
+  const uint16_t code = arrayOf<const uint16_t>(call, slot)[index];
+  return call.dtype[slot] == FETTLE_BF16 ? Bf16::decode(code) : F16::decode(code);
+}
+
+// Rounded to nearest.
+FETTLE_FN void putValue(const fettle_call& call, int slot, int64_t index, float value) {
+  if (call.dtype[slot] == FETTLE_F32) {
+    arrayOf<float>(call, slot)[index] = value;
+  } else {
+    arrayOf<uint16_t>(call, slot)[index] =
+        call.dtype[slot] == FETTLE_BF16 ? Bf16::nearest(value) : F16::nearest(value);
+  }
+}
+
 FETTLE_FN int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Units of `size` elements that cover a number of elements; without the overflow of adding first.

@@ -1,4 +1,4 @@
-// Floats of any format as the kernels of this folder read and write them, one at a time.
+// What the kernels of this folder share.
 #pragma once
 
 #include "core/math.h"
@@ -7,21 +7,6 @@
 
 namespace fettle {
 namespace FETTLE_TIER {
-
-FETTLE_FN float valueAt(const fettle_call& call, int slot, int64_t index) {
-  if (call.dtype[slot] == FETTLE_F32) return arrayOf<const float>(call, slot)[index];
-  const uint16_t code = arrayOf<const uint16_t>(call, slot)[index];
-  return call.dtype[slot] == FETTLE_BF16 ? Bf16::decode(code) : F16::decode(code);
-}
-
-FETTLE_FN void putValue(const fettle_call& call, int slot, int64_t index, float value) {
-  if (call.dtype[slot] == FETTLE_F32) {
-    arrayOf<float>(call, slot)[index] = value;
-  } else {
-    arrayOf<uint16_t>(call, slot)[index] =
-        call.dtype[slot] == FETTLE_BF16 ? Bf16::nearest(value) : F16::nearest(value);
-  }
-}
 
 FETTLE_FN double choose(bool condition, double yes, double no) { return condition ? yes : no; }
 

@@ -17,22 +17,6 @@
 namespace fettle {
 namespace FETTLE_TIER {
 
-// An element of an F32, BF16 or F16 array.
-FETTLE_FN float floatAt(const fettle_call& call, int index, int64_t i) {
-  if (call.dtype[index] == FETTLE_F32) return arrayOf<const float>(call, index)[i];
-  const uint16_t code = arrayOf<const uint16_t>(call, index)[i];
-  return call.dtype[index] == FETTLE_BF16 ? Bf16::decode(code) : F16::decode(code);
-}
-
-// Rounded to nearest.
-FETTLE_FN void putFloat(const fettle_call& call, int index, int64_t i, float x) {
-  if (call.dtype[index] == FETTLE_F32) {
-    arrayOf<float>(call, index)[i] = x;
-  } else {
-    arrayOf<uint16_t>(call, index)[i] = call.dtype[index] == FETTLE_BF16 ? Bf16::nearest(x) : F16::nearest(x);
-  }
-}
-
 // Row and column sums of q. A unit is a run of 4,096 columns in a block of 256 rows.
 struct AdafactorSums {
   enum Array { gradient, rowSums, columnSums };
@@ -73,7 +57,7 @@ struct AdafactorSums {
     for (int64_t row = part.firstRow; row < part.lastRow; row++) {
       const int64_t at = row * call.integer[columns] + part.firstColumn;
       for (int64_t i = 0; i < part.width; i++) {
-        const double g = double(floatAt(call, gradient, at + i));
+        const double g = double(valueAt(call, gradient, at + i));
         const double q = g * g + call.number[eps1];
         const int64_t lane = i % reductionLanes;
         lanes[lane] = i < reductionLanes ? q : lanes[lane] + q;
@@ -168,7 +152,7 @@ struct AdafactorUpdate {
   }
 
   FETTLE_FN float at(const fettle_call& call, int64_t i, float& v) {
-    const float g = floatAt(call, gradient, i);
+    const float g = valueAt(call, gradient, i);
     if (call.array[second] != nullptr) {
       v = arrayOf<const float>(call, second)[i];
       return whole(call, g, v);
@@ -207,7 +191,7 @@ struct AdafactorApply : AdafactorUpdate {
       float newSecond = 0.0f;
       float newMoment = m == nullptr ? 0.0f : m[i];
       const float u = at(call, i, newSecond);
-      putFloat(call, parameter, i, moved(call, floatAt(call, parameter, i), u, newMoment, m != nullptr));
+      putValue(call, parameter, i, moved(call, valueAt(call, parameter, i), u, newMoment, m != nullptr));
       if (v != nullptr) v[i] = newSecond;
       if (m != nullptr) m[i] = newMoment;
     }
