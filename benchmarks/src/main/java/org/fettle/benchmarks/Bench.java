@@ -141,20 +141,16 @@ public final class Bench implements Callable<Integer> {
             ? KernelBench.run(only, settings(), !withoutPeers)
             : List.of(GSON.fromJson(Files.readString(from), KernelResult[].class));
     System.out.println(Machine.here());
-    System.out.println(KernelResult.header());
-    results.forEach(result -> System.out.println(result.line()));
+    KernelResult.table(results).forEach(System.out::println);
     Path folder = Path.of(System.getProperty("fettle.root", "."), "target", "bench");
     Files.createDirectories(folder);
     if (from == null) {
       Files.writeString(json == null ? folder.resolve("kernels.json") : json, GSON.toJson(results));
     }
     if (markdown != null) {
-      StringBuilder text = new StringBuilder();
-      text.append("Measured by `./fettle bench --kernels` on ").append(Machine.here());
-      text.append(".\n\n| kernel | size | B/el | ns/el | of ceiling | x peer | peer |\n");
-      text.append("|---|---|---|---|---|---|---|\n");
-      results.forEach(result -> text.append(result.markdown()).append('\n'));
-      put(markdown, "kernels", text.toString());
+      String command = "./fettle bench --kernels" + (quick ? " --quick" : "");
+      String text = "Measured by `" + command + "` on " + Machine.here() + ".\n\n";
+      put(markdown, "kernels", text + KernelResult.markdown(results));
     }
     return 0;
   }

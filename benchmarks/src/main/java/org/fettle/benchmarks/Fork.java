@@ -2,10 +2,8 @@ package org.fettle.benchmarks;
 
 import com.google.gson.Gson;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /** One case in a JVM of its own: compiled code and memory layout differ from fork to fork. */
@@ -30,41 +28,15 @@ final class Fork {
   static Result.Fork run(
       Cases.Selection selection, Case one, Rounds.Settings settings, boolean withPeers)
       throws IOException, InterruptedException {
-    Path folder = Files.createTempDirectory("fettle-bench");
-    Path answer = folder.resolve("answer.json");
-    // libtorch must not find a second one of a distribution.
-    Path nothing = Files.createDirectory(folder.resolve("nothing"));
-    try {
-      List<String> command = new ArrayList<>();
-      command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-      command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-      command.addAll(
-          List.of(
-              "-Xms512m",
-              "-Xmx512m",
-              "-Djava.library.path=" + nothing,
-              // JavaCPP would count the arrays against the Java heap.
-              "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-              "-cp",
-              System.getProperty("java.class.path"),
-              Fork.class.getName(),
-              GSON.toJson(
-                  new Request(selection, one.name(), settings, withPeers, answer.toString()))));
-      Process child =
-          new ProcessBuilder(command)
-              .redirectOutput(ProcessBuilder.Redirect.INHERIT)
-              .redirectError(ProcessBuilder.Redirect.INHERIT)
-              .start();
-      int status = child.waitFor();
-      if (status != 0) {
-        throw new IllegalStateException(one.name() + ": the child ended with status " + status);
-      }
-      return GSON.fromJson(Files.readString(answer), Result.Fork.class);
-    } finally {
-      Files.deleteIfExists(answer);
-      Files.delete(nothing);
-      Files.delete(folder);
-    }
+    String answer =
+        ChildJvm.ask(
+            one.name(),
+            Fork.class,
+            List.of("-Xms512m", "-Xmx512m"),
+            file ->
+                GSON.toJson(
+                    new Request(selection, one.name(), settings, withPeers, file.toString())));
+    return GSON.fromJson(answer, Result.Fork.class);
   }
 
   /** The child. */

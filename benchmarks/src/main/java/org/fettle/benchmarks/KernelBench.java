@@ -3,7 +3,6 @@ package org.fettle.benchmarks;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,42 +33,14 @@ final class KernelBench {
 
   static List<KernelResult> run(Pattern only, Rounds.Settings settings, boolean peers)
       throws IOException, InterruptedException {
-    Path folder = Files.createTempDirectory("fettle-bench");
-    Path answer = folder.resolve("answer.json");
-    // libtorch must not find a second one of a distribution.
-    Path nothing = Files.createDirectory(folder.resolve("nothing"));
-    try {
-      List<String> command = new ArrayList<>();
-      command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-      command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-      command.addAll(
-          List.of(
-              "-XX:ActiveProcessorCount=1",
-              "-XX:MaxDirectMemorySize=4g",
-              "-Xmx1g",
-              "-Djava.library.path=" + nothing,
-              "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-              "-cp",
-              System.getProperty("java.class.path"),
-              KernelBench.class.getName(),
-              GSON.toJson(
-                  new Request(
-                      only == null ? "" : only.pattern(), settings, peers, answer.toString()))));
-      Process child =
-          new ProcessBuilder(command)
-              .redirectOutput(ProcessBuilder.Redirect.INHERIT)
-              .redirectError(ProcessBuilder.Redirect.INHERIT)
-              .start();
-      int status = child.waitFor();
-      if (status != 0) {
-        throw new IllegalStateException("the child ended with status " + status);
-      }
-      return List.of(GSON.fromJson(Files.readString(answer), KernelResult[].class));
-    } finally {
-      Files.deleteIfExists(answer);
-      Files.delete(nothing);
-      Files.delete(folder);
-    }
+    String pattern = only == null ? "" : only.pattern();
+    String answer =
+        ChildJvm.ask(
+            "the kernels",
+            KernelBench.class,
+            List.of("-XX:ActiveProcessorCount=1", "-XX:MaxDirectMemorySize=4g", "-Xmx1g"),
+            file -> GSON.toJson(new Request(pattern, settings, peers, file.toString())));
+    return List.of(GSON.fromJson(answer, KernelResult[].class));
   }
 
   /** The child. */

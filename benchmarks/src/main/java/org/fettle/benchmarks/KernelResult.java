@@ -1,5 +1,7 @@
 package org.fettle.benchmarks;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -25,38 +27,41 @@ record KernelResult(
     return bytes == 0;
   }
 
-  /** One line of the table. */
-  String line() {
-    return String.format(
-        Locale.ROOT,
-        "%-24s %-14s %8s %10.4f %10s %8s  %s",
+  private static final List<String> COLUMNS =
+      List.of("kernel", "size", "B/el", "ns/el", "of ceiling", "x peer", "peer");
+
+  private List<String> cells() {
+    return List.of(
         name,
         size,
-        isProduct() ? "" : String.format(Locale.ROOT, "%.2f", bytes),
-        nanos,
+        isProduct() ? "" : number(bytes),
+        String.format(Locale.ROOT, "%.4f", nanos),
         isProduct() ? String.format(Locale.ROOT, "%.0f Gop/s", 2 / nanos) : number(ofCeiling),
         number(timesPeer),
         peer);
   }
 
-  /** The same for Markdown. */
-  String markdown() {
-    return String.format(
-        Locale.ROOT,
-        "| %s | %s | %s | %.3f | %s | %s | %s |",
-        name,
-        size,
-        isProduct() ? "" : String.format(Locale.ROOT, "%.2f", bytes),
-        nanos,
-        isProduct() ? String.format(Locale.ROOT, "%.0f Gop/s", 2 / nanos) : number(ofCeiling),
-        number(timesPeer),
-        peer);
+  /** The table for a terminal, a line each. */
+  static List<String> table(List<KernelResult> results) {
+    List<List<String>> rows = rows(results);
+    return rows.stream()
+        .map(row -> String.format("%-24s %-14s %8s %10s %10s %8s  %s", row.toArray()))
+        .toList();
   }
 
-  static String header() {
-    return String.format(
-        "%-24s %-14s %8s %10s %10s %8s  %s",
-        "kernel", "size", "B/el", "ns/el", "of ceiling", "x peer", "peer");
+  /** The table in Markdown. */
+  static String markdown(List<KernelResult> results) {
+    List<String> lines = new ArrayList<>();
+    rows(results).forEach(row -> lines.add("| " + String.join(" | ", row) + " |\n"));
+    lines.add(1, "|---".repeat(COLUMNS.size()) + "|\n");
+    return String.join("", lines);
+  }
+
+  private static List<List<String>> rows(List<KernelResult> results) {
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(COLUMNS);
+    results.forEach(result -> rows.add(result.cells()));
+    return rows;
   }
 
   private static String number(double x) {
