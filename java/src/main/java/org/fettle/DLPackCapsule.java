@@ -31,7 +31,7 @@ public final class DLPackCapsule implements AutoCloseable {
    * @param tensor of any dtype but {@link DType#BIT}, whose bytes can be offered as U8; no state of
    *     a plan
    * @throws IllegalArgumentException if it is one of these
-   * @throws UnsupportedOperationException without the native library
+   * @throws IllegalStateException without the native library
    */
   public static DLPackCapsule of(Tensor tensor) {
     Objects.requireNonNull(tensor, "tensor");

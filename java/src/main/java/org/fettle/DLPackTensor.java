@@ -28,7 +28,7 @@ public final class DLPackTensor implements AutoCloseable {
    * @param address of version 1.x, writable, dense and row-major, of type f32, bf16, f16, f64, u8,
    *     i8, i32 or i64, on the CPU or a CUDA device
    * @throws IllegalArgumentException if it is none of these; the tensor still is the caller's
-   * @throws UnsupportedOperationException without the native library
+   * @throws IllegalStateException without the native library
    */
   public static DLPackTensor take(long address) {
     return new DLPackTensor(DLPackCalls.take(address, true));

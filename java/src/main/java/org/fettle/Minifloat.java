@@ -58,7 +58,7 @@ public enum Minifloat {
    */
   public int encode(float value) {
     if (this == E8M0) {
-      throw new UnsupportedOperationException("E8M0 holds scales: expected a format of values");
+      throw new IllegalArgumentException("E8M0 holds scales: expected a format of values");
     }
     return MinifloatCodec.of(code, true).nearest(value);
   }

@@ -77,7 +77,7 @@ public final class Quantizer {
    * @throws IllegalArgumentException for a tensor that does not fit; nothing was written
    */
   public void quantize(QuantizationFormat format, Tensor values, Quantized into) {
-    check(format, values, into, true);
+    QuantizerChecks.encodes(backend, format, values, into, true);
     try (Widened wide = Widened.read(backend, values)) {
       quantizeF32(format, wide.tensor(), into);
     }
@@ -132,7 +132,7 @@ public final class Quantizer {
       throw new IllegalArgumentException(
           "format " + format + ": expected one of integers or FP8, whose scales can be given");
     }
-    check(format, values, with, false);
+    QuantizerChecks.encodes(backend, format, values, with, false);
     if (values.elements() == 0) {
       return;
     }
@@ -151,9 +151,7 @@ public final class Quantizer {
    * @param values F32, BF16 or F16, written
    */
   public void dequantize(QuantizationFormat format, Quantized from, Tensor values) {
-    FormatChecks checks = new FormatChecks(backend).writesFloats("values", values);
-    checkOperands(checks, format, values, from, false, false);
-    checks.done();
+    QuantizerChecks.decodes(backend, format, from, values);
     if (values.elements() == 0) {
       return;
     }
@@ -243,7 +241,7 @@ public final class Quantizer {
    * @param filler the code that fills the last byte up
    */
   public void pack(int bits, PackingOrder order, Tensor codes, Tensor packed, int filler) {
-    checkFields(bits, order, codes);
+    QuantizerChecks.fields(bits, order, codes);
     new FormatChecks(backend)
         .reads("codes", codes, codes.dtype())
         .writes("packed", packed, DType.U8)
@@ -263,7 +261,7 @@ public final class Quantizer {
 
   /** Unpacks what {@link #pack} packed; codes that are I8 are two's complement. */
   public void unpack(int bits, PackingOrder order, Tensor packed, Tensor codes) {
-    checkFields(bits, order, codes);
+    QuantizerChecks.fields(bits, order, codes);
     new FormatChecks(backend)
         .reads("packed", packed, DType.U8)
         .writes("codes", codes, codes.dtype())
@@ -432,87 +430,6 @@ public final class Quantizer {
         .integer(first + 1, seed)
         .integer(first + 2, step)
         .integer(first + 3, stream);
-  }
-
-  private void check(QuantizationFormat format, Tensor values, Quantized q, boolean writesScales) {
-    FormatChecks checks = new FormatChecks(backend).readsFloats("values", values);
-    checkOperands(checks, format, values, q, writesScales, true);
-    checks.done();
-  }
-
-  private static void checkOperands(
-      FormatChecks checks,
-      QuantizationFormat format,
-      Tensor values,
-      Quantized q,
-      boolean writesScales,
-      boolean writesCodes) {
-    Objects.requireNonNull(format, "format");
-    Objects.requireNonNull(q, "quantized");
-    checkBlocks(format, values);
-    operand(checks, "codes", q.codes(), format.codes(), writesCodes);
-    PlanChecks.like("codes", q.codes(), values);
-    operand(checks, "scales", q.scales(), format.scales(), writesScales);
-    long scales = format.scales(values.shape());
-    FormatChecks.elements("scales", q.scales(), scales);
-    boolean zeros = format instanceof IntegerFormat integer && integer.scheme().hasZeroPoints();
-    if (zeros) {
-      operand(checks, "zero points", q.zeroPoints(), DType.I32, writesScales);
-      FormatChecks.elements("zero points", q.zeroPoints(), scales);
-    } else {
-      FormatChecks.absent("zero points", q.zeroPoints(), format);
-    }
-    boolean grid = format instanceof IntegerFormat || format instanceof Fp8Format;
-    if (!grid) {
-      FormatChecks.absent("transposed codes", q.transposed(), format);
-    } else if (q.transposed() != null && writesCodes) {
-      operand(checks, "transposed codes", q.transposed(), format.codes(), true);
-      ScaleGrid.Matrix matrix = ScaleGrid.Matrix.of(values.shape());
-      FormatChecks.shape("transposed codes", q.transposed(), matrix.columns(), matrix.rows());
-    }
-    if (format instanceof Nvfp4Format nvfp4 && nvfp4.globalScale()) {
-      operand(checks, "global scale", q.globalScale(), DType.F32, writesScales);
-      FormatChecks.elements("global scale", q.globalScale(), 1);
-    } else {
-      FormatChecks.absent("global scale", q.globalScale(), format);
-    }
-  }
-
-  private static void operand(
-      FormatChecks checks, String name, Tensor tensor, DType dtype, boolean written) {
-    if (written) {
-      checks.writes(name, tensor, dtype);
-    } else {
-      checks.reads(name, tensor, dtype);
-    }
-  }
-
-  private static void checkBlocks(QuantizationFormat format, Tensor values) {
-    int block =
-        format instanceof MicroscalingFormat
-            ? MicroscalingFormat.BLOCK
-            : format instanceof Nvfp4Format ? Nvfp4Format.BLOCK : 1;
-    long columns = ScaleGrid.Matrix.of(values.shape()).columns();
-    if (columns % block != 0) {
-      throw new IllegalArgumentException(
-          "values is "
-              + values
-              + ": expected a last axis that is a multiple of the block of "
-              + block);
-    }
-  }
-
-  private static void checkFields(int bits, PackingOrder order, Tensor codes) {
-    Objects.requireNonNull(order, "order");
-    Objects.requireNonNull(codes, "codes");
-    Range.check("bits", bits, bits == 1 || bits == 2 || bits == 4 || bits == 6, "1, 2, 4 or 6");
-    if (bits == 6 && order != PackingOrder.LOW_FIRST) {
-      throw new IllegalArgumentException(
-          "order " + order + ": expected LOW_FIRST, as 6 bits are a little-endian stream");
-    }
-    if (codes.dtype() != DType.I8 && codes.dtype() != DType.U8) {
-      throw new IllegalArgumentException("codes is " + codes.dtype() + ": expected I8 or U8");
-    }
   }
 
   static long covers(long elements, long size) {

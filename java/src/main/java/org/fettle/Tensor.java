@@ -178,8 +178,8 @@ public final class Tensor {
   /**
    * The address of the first element.
    *
-   * @throws UnsupportedOperationException for a buffer, where neither native access nor a newer JDK
-   *     can tell
+   * @throws IllegalStateException for a buffer, where neither native access nor a newer JDK can
+   *     tell
    */
   public long address() {
     return buffer == null ? address : Addresses.of(buffer);

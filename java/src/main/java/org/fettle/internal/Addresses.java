@@ -25,7 +25,7 @@ public final class Addresses {
   /**
    * The address of a direct buffer's first byte.
    *
-   * @throws UnsupportedOperationException where neither native access nor JDK 22 or newer can tell
+   * @throws IllegalStateException where neither native access nor JDK 22 or newer can tell
    */
   public static long of(ByteBuffer buffer) {
     if (SEGMENT_ADDRESS != null) {
@@ -36,7 +36,7 @@ public final class Addresses {
       }
     }
     if (!NativeLibrary.isLoaded()) {
-      throw new UnsupportedOperationException(
+      throw new IllegalStateException(
           "the address of a direct buffer is unknown without native access: "
               + NativeLibrary.reason());
     }
@@ -46,11 +46,11 @@ public final class Addresses {
   /**
    * A buffer over memory at an address.
    *
-   * @throws UnsupportedOperationException where native access is denied
+   * @throws IllegalStateException where native access is denied
    */
   public static ByteBuffer buffer(long address, int bytes) {
     if (!NativeLibrary.isLoaded()) {
-      throw new UnsupportedOperationException(
+      throw new IllegalStateException(
           "memory at an address cannot be read without native access; use a direct buffer: "
               + NativeLibrary.reason());
     }

@@ -180,8 +180,7 @@ public final class DLPackCalls {
 
   private static void requireLibrary() {
     if (!NativeLibrary.isLoaded()) {
-      throw new UnsupportedOperationException(
-          "DLPack needs the native library: " + NativeLibrary.reason());
+      throw new IllegalStateException("DLPack needs the native library: " + NativeLibrary.reason());
     }
   }
 

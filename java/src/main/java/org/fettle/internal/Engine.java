@@ -36,24 +36,11 @@ public sealed interface Engine permits JavaEngine, CpuEngine, CudaEngine {
   /** Copies the buffer's remaining bytes into a tensor. */
   void write(Tensor to, long offset, ByteBuffer from);
 
-  /**
-   * Lays out a validated batch of primitives.
-   *
-   * @throws UnsupportedOperationException if this backend has none
-   */
-  default BatchRunner open(Batch batch) {
-    throw new UnsupportedOperationException("backend " + name() + " has no primitives yet");
-  }
+  /** Lays out a validated batch of primitives. */
+  BatchRunner open(Batch batch);
 
-  /**
-   * Carries out a validated call of a kernel.
-   *
-   * @throws UnsupportedOperationException if this backend does not have the kernel
-   */
-  default void run(KernelCall call) {
-    throw new UnsupportedOperationException(
-        "backend " + name() + " does not have the kernel " + call.kernel().id() + " yet");
-  }
+  /** Carries out a validated call of a kernel. */
+  void run(KernelCall call);
 
   /** Lays out a validated plan. */
   Runner open(PlanSpec plan);
