@@ -16,6 +16,8 @@ class Averaged implements Recipe {
   final List<Tensor> weights = new ArrayList<>();
   final List<Tensor> averages = new ArrayList<>();
 
+  Context context;
+
   private Averaged(Function<Context, Average> average) {
     this.average = average;
   }
@@ -36,6 +38,13 @@ class Averaged implements Recipe {
       public double rate(Clock clock) {
         long from = Math.round(share * clock.steps());
         return Settings.schedule(Math.min(clock.step() - 1, from), clock.steps());
+      }
+
+      /** The weights themselves before there is anything to average. */
+      @Override
+      public Tensor tested(Parameter parameter) {
+        Clock clock = context.clock();
+        return clock.step() > Math.round(share * clock.steps()) ? parameter.average() : null;
       }
     };
   }
@@ -64,7 +73,8 @@ class Averaged implements Recipe {
   }
 
   @Override
-  public void configure(PlanBuilder plan, Context context) {
+  public void configure(PlanBuilder plan, Context newContext) {
+    context = newContext;
     plan.average(average.apply(context));
   }
 

@@ -79,6 +79,14 @@ final class Curvature implements Recipe {
     one.weight().put(0, moved);
   }
 
+  /** The products, and weights, gradients and moved weights of each. */
+  @Override
+  public long bytes() {
+    return tensors.stream()
+        .mapToLong(one -> (1L + one.kept().size()) * one.product().bytes())
+        .sum();
+  }
+
   /** Only the magnitude of Hz matters, so its sign is left out. */
   private void moveBack(One one) {
     float[] gradients = one.kept().get(1);

@@ -42,7 +42,8 @@ record Footprint(long state, long stored, double model, double density, double w
 
   private static long bytes(Slot slot) {
     Parameter p = slot.parameter();
-    long bytes = slot.stored().scales().stream().mapToLong(scale -> scale.value().bytes()).sum();
+    long bytes = slot.stored().extraBytes();
+    bytes += slot.stored().scales().stream().mapToLong(scale -> scale.value().bytes()).sum();
     for (Tensor tensor : new Tensor[] {p.value(), p.copy(), p.mask(), p.average()}) {
       bytes += tensor == null ? 0 : tensor.bytes();
     }

@@ -44,6 +44,11 @@ interface Format {
     /** Brings the view up to date, after a step. */
     default void show() {}
 
+    /** Bytes kept while training beside {@link #parameter} and {@link #scales}. */
+    default long extraBytes() {
+      return 0;
+    }
+
     /** Bits of the parameter once it is trained, scales included. */
     default double modelBits() {
       return parameter().value().dtype().bits();

@@ -35,14 +35,19 @@ interface Mover extends AutoCloseable {
   /**
    * Makes movers.
    *
+   * @param method what it does, with its hyperparameters
    * @param label how it stores them, in words; null where they are as the row's format has them
    * @param takes which parameters
    * @param open makes the mover of a run
    */
-  record Kind(String label, Predicate<Place> takes, BiFunction<Context, List<Place>, Mover> open) {
+  record Kind(
+      String method,
+      String label,
+      Predicate<Place> takes,
+      BiFunction<Context, List<Place>, Mover> open) {
     /** One that leaves them where they are. */
-    Kind(Predicate<Place> takes, BiFunction<Context, List<Place>, Mover> open) {
-      this(null, takes, open);
+    Kind(String method, Predicate<Place> takes, BiFunction<Context, List<Place>, Mover> open) {
+      this(method, null, takes, open);
     }
   }
 

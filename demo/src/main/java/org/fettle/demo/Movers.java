@@ -26,6 +26,7 @@ final class Movers {
   /** Muon on the hidden layers. */
   static Mover.Kind muon(MuonOptions options) {
     return new Mover.Kind(
+        options.toString(),
         Place::isHiddenWeight,
         (context, places) -> {
           Muon muon = new Muon(context.backend(), options, Mover.parameters(places));
@@ -36,6 +37,7 @@ final class Movers {
   /** SOAP on all weights. */
   static Mover.Kind soap(SoapOptions options) {
     return new Mover.Kind(
+        options.toString(),
         Place::isWeight,
         (context, places) -> {
           Soap soap = new Soap(context.backend(), options, Mover.parameters(places));
@@ -46,6 +48,7 @@ final class Movers {
   /** Adafactor on everything. */
   static Mover.Kind adafactor(AdafactorOptions options) {
     return new Mover.Kind(
+        options.toString(),
         place -> true,
         (context, places) -> {
           Adafactor adafactor = new Adafactor(context.backend(), options, Mover.parameters(places));
@@ -57,6 +60,7 @@ final class Movers {
   /** Prodigy on everything: it finds one step size for the network. */
   static Mover.Kind prodigy(ProdigyOptions options) {
     return new Mover.Kind(
+        options.toString(),
         place -> true,
         (context, places) -> {
           Prodigy prodigy = new Prodigy(context.backend(), options, Mover.parameters(places));
@@ -67,6 +71,7 @@ final class Movers {
   /** FRUGAL on the weights, by columns. */
   static Mover.Kind frugal(FrugalOptions options) {
     return new Mover.Kind(
+        options.toString(),
         Place::isWeight,
         (context, places) -> {
           List<Frugal> steps = new ArrayList<>();
@@ -97,6 +102,9 @@ final class Movers {
    */
   static Mover.Kind dhspg(double lr, double decay, double start, double sparsity, double lambda) {
     return new Mover.Kind(
+        Html.format(
+            "Dhspg[AdamW, lr=%s, weightDecay=%s, start=%s, sparsity=%s, lambda=%s]",
+            lr, decay, start, sparsity, lambda),
         Place::isHiddenWeight,
         (context, places) -> {
           DhspgOptions options =
@@ -115,6 +123,7 @@ final class Movers {
   /** ECO: weights of 8 or 4 bits and nothing else. */
   static Mover.Kind eco(EcoWeights.Format format, double lr, double decay) {
     return new Mover.Kind(
+        Html.format("EcoWeights[%s, Adam, lr=%s, weightDecay=%s, stochastic]", format, lr, decay),
         format + " alone",
         Place::isWeight,
         (context, places) -> new Eco(context, places, format, lr, decay));
@@ -182,6 +191,7 @@ final class Movers {
   /** SR-STE: dense weights, of which the network sees N of M. */
   static Mover.Kind srSte(SrSte method) {
     return new Mover.Kind(
+        method.toString(),
         "f32, " + method.pattern().n() + ":" + method.pattern().m(),
         place -> place.isWeight() && place.view().shape()[1] % method.pattern().m() == 0,
         (context, places) -> new Sparse(context, places, method));

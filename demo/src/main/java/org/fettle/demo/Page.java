@@ -110,14 +110,17 @@ final class Page {
             best.parameters(),
             data.train().count(),
             data.name().equals("Fashion-MNIST") ? "pictures of clothes" : "pictures",
-            settings.epochs() == 1 ? "once" : settings.epochs() + " times",
+            best.epochs() == 1 ? "once" : best.epochs() + " times",
             data.test().count(),
             results.size() == 1
                 ? ""
                 : "It was trained "
                     + results.size()
-                    + " times from the same start, on the same pictures in the same order; only the step"
-                    + " that updates its weights differs, and what belongs to it.",
+                    + " times from the same start, on the same pictures; what differs is the step that"
+                    + " updates its weights, and what belongs to it."
+                    + (results.stream().allMatch(result -> result.epochs() == settings.epochs())
+                        ? ""
+                        : " Some methods train more than once: their curves are longer."),
             best.row().name(),
             percent(best.finalAccuracy()),
             100 * best.stepShare())
@@ -199,7 +202,7 @@ final class Page {
         trimmed(result.bytesPerParameter()),
         trimmed(result.modelBytesPerParameter()),
         Table.density(result),
-        result.bitsInHex());
+        result.row().sameBits() ? result.bitsInHex() : "(" + result.bitsInHex() + ")");
   }
 
   private static String trimmed(double value) {
@@ -213,7 +216,10 @@ final class Page {
         + " A trained model has no states: of a sparse one the weights that are not 0 count, and one bit"
         + " for each weight that says where they are. The bits are a checksum over every bit of the parameters at the end: run"
         + " this again with <code>--backend java</code>, or with another <code>--threads</code>,"
-        + " and they are the same. One run each, so a few tenths of a per cent between rows are"
+        + " and they are the same, but for those in brackets: their steps have matrix products, which"
+        + " each backend sums in an order of its own. A step's time is the optimizer's alone, without"
+        + " gradients that are taken twice and without turning what is stored into what the network"
+        + " reads. One run each, so a few tenths of a per cent between rows are"
         + " luck, and the learning rates come from a handful of trials: this shows that the steps"
         + " work, not which optimizer is best.";
   }
@@ -253,14 +259,16 @@ final class Page {
     return format(
         """
         <p>The network is a multilayer perceptron, %s, with ReLUs. Its forward and backward passes are
-        matrix products of OpenBLAS and a little Java. What lies between the backward pass of one
+        matrix products of OpenBLAS and a little Java. In a plain row, what lies between the backward pass of one
         mini-batch (%d pictures) and the forward pass of the next is one call,
         <code>plan.step(step)</code>, and that is Fettle's part: it clips the gradients to a global norm
         of %.0f, moves the optimizer's states, decays the weights (not the biases: they are a group of
         their own), updates them, applies a mask or moves an average where a row has one, and rounds
         to the format in which the weights are stored. After the norm is known, all of that crosses
         memory once; LAMB, which wants a norm for each layer too, reads it once more. The learning rate rises linearly over the first %.0f %% of the steps and then falls
-        along a cosine.</p>
+        along a cosine. A row of another family replaces one part of this, as its line below says: a step of
+        its own stands in for the plan's and does not clip, products in INT8 for OpenBLAS's, or there is no
+        schedule.</p>
         <p>A weight in bf16 has 8 significant bits. Late in training most updates are smaller than half
         the gap between two such values, and rounding to nearest throws them away. Stochastic rounding
         goes up or down with the probability of the distance, so that small updates count on average:
@@ -268,7 +276,7 @@ final class Page {
         come from a counter, not from a stream, so they do not depend on threads either.</p>
         <p>The bits of a whole run repeat on the same machine. On another kind of CPU OpenBLAS sums in
         another order, and training amplifies the last bit of a gradient into other digits of the
-        accuracy; Fettle's steps themselves have the same bits everywhere.</p>
+        accuracy; Fettle's steps themselves have the same bits everywhere, unless they multiply matrices.</p>
         """,
         widths, settings.batch(), Settings.MAX_NORM, 100 * Settings.WARM_UP);
   }
@@ -278,8 +286,11 @@ final class Page {
     for (Result result : results) {
       about.append(
           format(
-              "<dt>%s</dt><dd>%s.<br><code>%s</code></dd>%n",
-              result.row().name(), escape(result.row().about()), escape(result.rule())));
+              "<dt>%s</dt><dd>%s%s.<br><code>%s</code></dd>%n",
+              result.row().name(),
+              escape(result.row().about()),
+              result.epochs() == settings.epochs() ? "" : "; " + result.epochs() + " epochs in all",
+              escape(result.method())));
     }
     return about.toString();
   }

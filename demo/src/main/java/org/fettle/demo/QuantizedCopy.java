@@ -39,6 +39,11 @@ record QuantizedCopy(String label, QuantizationFormat quantization) implements F
       }
 
       @Override
+      public long extraBytes() {
+        return codes.bytes() + scales.bytes();
+      }
+
+      @Override
       public double modelBits() {
         return quantization.bits() + 8.0 * scales.bytes() / view.elements();
       }

@@ -6,7 +6,7 @@ import java.util.List;
  * What came out of a row.
  *
  * @param row the row
- * @param rule the rule of the weights, with all hyperparameters
+ * @param method what steps the weights, with all hyperparameters
  * @param loss the training loss, averaged over a tenth of an epoch each
  * @param accuracy the test accuracy after each epoch
  * @param testLoss the mean cross-entropy on the test images at the end
@@ -23,7 +23,7 @@ import java.util.List;
 @SuppressWarnings("ArrayRecordComponent") // carries data and is never compared
 record Result(
     Row row,
-    String rule,
+    String method,
     List<Point> loss,
     List<Point> accuracy,
     double testLoss,
@@ -43,6 +43,10 @@ record Result(
    * @param value what
    */
   record Point(double epoch, double value) {}
+
+  int epochs() {
+    return accuracy.size();
+  }
 
   double finalAccuracy() {
     return accuracy.get(accuracy.size() - 1).value();

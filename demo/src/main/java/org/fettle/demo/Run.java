@@ -115,7 +115,7 @@ final class Run implements AutoCloseable {
     Result result =
         new Result(
             row,
-            row.weightRule().toString(),
+            method(),
             losses.points(),
             accuracies,
             testLoss,
@@ -130,6 +130,16 @@ final class Run implements AutoCloseable {
             Tester.values(slots.get(0).view()));
     progress.end(result);
     return result;
+  }
+
+  /** What steps, with its hyperparameters. */
+  private String method() {
+    String rule = row.weightRule().toString();
+    if (row.mover() == null) {
+      return rule;
+    }
+    String mover = row.mover().method();
+    return slots.stream().allMatch(Slot::moved) ? mover : mover + "; the rest " + rule;
   }
 
   /** The mean losses of tenths of an epoch. */

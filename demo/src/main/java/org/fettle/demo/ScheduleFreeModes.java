@@ -20,14 +20,10 @@ final class ScheduleFreeModes implements Recipe {
   public void evaluating(Run run, boolean begins) {
     if (begins) {
       modes.evaluate();
-    } else if (clock(run).step() < clock(run).steps()) {
+    } else if (run.clock().step() < run.clock().steps()) {
       // What is left at the end is x.
       modes.train();
     }
-  }
-
-  private static Clock clock(Run run) {
-    return run.clock();
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.fettle.demo;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.fettle.Tensor;
 import org.fettle.merge.LinearCombination;
 
@@ -59,6 +60,9 @@ final class Soup implements Recipe {
 
   @Override
   public long bytes() {
-    return members.stream().flatMap(List::stream).mapToLong(Tensor::bytes).sum();
+    return Stream.concat(members.stream(), Stream.of(start))
+        .flatMap(List::stream)
+        .mapToLong(Tensor::bytes)
+        .sum();
   }
 }

@@ -4,12 +4,15 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.fettle.Average;
+import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.PlanBuilder;
 import org.fettle.Tensor;
 import org.fettle.merge.LinearCombination;
 import org.fettle.merge.SparseSoup;
+import org.fettle.sparsity.Fraction;
 import org.fettle.sparsity.Masks;
+import org.fettle.sparsity.Selection;
 
 /**
  * Iterative pruning with a soup at every level: several runs from the same masked start in
@@ -95,10 +98,10 @@ final class SparseSoups extends Masked {
 
   private void prune(Run run) {
     double share = 1 - Math.pow(density, 1.0 / levels);
-    // One layer at a time, as the averages are.
-    for (int i = 0; i < weights.size(); i++) {
-      SparseSoup.prune(run.context().backend(), share, weights.get(i), masks.get(i), masks.get(i));
-    }
+    Backend backend = run.context().backend();
+    long kept = masks.stream().mapToLong(Masks.on(backend)::count).sum();
+    long left = kept - Fraction.ROUND_HALF_EVEN.of(share, kept);
+    Selection.on(backend).inside(masks).keepLargest(left, weights, masks);
     mask(run);
     members.clear();
   }
@@ -148,6 +151,6 @@ final class SparseSoups extends Masked {
 
   @Override
   public long bytes() {
-    return keptBytes;
+    return keptBytes + start.stream().mapToLong(Tensor::bytes).sum();
   }
 }

@@ -39,6 +39,11 @@ record TwoMasks(NmPattern pattern) implements Format {
       }
 
       @Override
+      public long extraBytes() {
+        return forward.bytes() + backward.bytes() + backwardWeight.bytes();
+      }
+
+      @Override
       public void show() {
         bdwp.masks(context.backend(), dense, forward, backward);
         masks.apply(forward, dense, place.view());

@@ -19,6 +19,11 @@ class RunTest {
   /** The run of each row on the Java backend, made once. */
   private static final Map<String, Result> FIRST = new HashMap<>();
 
+  /** SWAMP's trainings have a third of the epochs each, and must recover from being pruned. */
+  private static int epochs(Row row) {
+    return row.name().equals("swamp") ? 4 * EPOCHS : EPOCHS;
+  }
+
   static List<Row> rows() {
     return Rows.all();
   }
@@ -27,7 +32,7 @@ class RunTest {
   @MethodSource("rows")
   void rowLearnsAndRepeatsOnEveryBackend(Row row) {
     Result first = run(row.name());
-    int epochs = row.recipe().get().cycles(EPOCHS).stream().mapToInt(Cycle::epochs).sum();
+    int epochs = row.recipe().get().cycles(epochs(row)).stream().mapToInt(Cycle::epochs).sum();
     assertTrue(first.finalAccuracy() > 0.45, row.name() + ": " + first.finalAccuracy());
     assertTrue(
         first.finalLoss() < 0.8 * first.loss().get(0).value(),
@@ -38,7 +43,8 @@ class RunTest {
       if (isNativeCpu(backend)) {
         Result again = run(row, backend.name(), 3);
         if (!row.sameBits()) {
-          assertEquals(first.finalAccuracy(), again.finalAccuracy(), 0.2, row.name());
+          assertEquals(first.finalAccuracy(), again.finalAccuracy(), 0.02, row.name());
+          assertEquals(first.testLoss(), again.testLoss(), 0.1 * first.testLoss(), row.name());
           continue;
         }
         assertEquals(first.bitsInHex(), again.bitsInHex(), row.name() + " on " + backend.name());
@@ -102,7 +108,7 @@ class RunTest {
     for (int i = 0; i < units.length; i += Toy.HEIGHT * Toy.WIDTH) {
       zeros += nonZeros(units, i, Toy.HEIGHT * Toy.WIDTH) == 0 ? 1 : 0;
     }
-    assertTrue(zeros >= 2, "zero units: " + zeros);
+    assertTrue(zeros >= 8, "zero units: " + zeros);
   }
 
   private static int nonZeros(float[] values, int from, int n) {
@@ -139,7 +145,7 @@ class RunTest {
 
   private static Result run(Row row, String backend, int threads) {
     Settings settings =
-        new Settings(EPOCHS, 32, List.of(128, 16), threads, Backend.named(backend), 7);
+        new Settings(epochs(row), 32, List.of(128, 64), threads, Backend.named(backend), 7);
     try (Run run = new Run(row, Toy.dataset(), settings)) {
       return run.train(Progress.QUIET);
     }
