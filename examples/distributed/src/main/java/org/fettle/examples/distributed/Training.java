@@ -145,7 +145,8 @@ final class Training implements AutoCloseable {
   private void waitToBeKilled(int step) {
     System.out.println("rank " + group.rank() + " waits in step " + step);
     try {
-      Thread.sleep(60_000);
+      // Longer than anyone waits.
+      Thread.sleep(600_000);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -21,7 +21,11 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Processes on loopback, on Fashion-MNIST: the same bits as one process, and a killed worker. */
+/**
+ * Processes on loopback, on Fashion-MNIST: the same bits as one process, and a killed worker. The
+ * images are Debian's, fetched where they are not there yet; without them the test says that it did
+ * not run.
+ */
 class DistributedTest {
   private static final Pattern RESULT = Pattern.compile("(\\w+) rank \\d+ result (\\w{8})");
 
