@@ -18,7 +18,8 @@ for file in "$@"; do
   }
 done
 # Of three lines per kernel: its name, its spills, its registers.
-c++filt <"$work/report" | awk '
+c++filt <"$work/report" >"$work/names"
+awk '
   /Compiling entry function/ {
     name = $0
     sub(/^[^'\'']*'\''/, "", name); sub(/'\'' for .*/, "", name)
@@ -34,4 +35,9 @@ c++filt <"$work/report" | awk '
   }
   /Used [0-9]+ registers/ {
     for (i = 1; i <= NF; i++) if ($i == "registers" || $i == "registers,") print "| `" name "` | " $(i - 1) spilled " |"
-  }' | sort
+  }' "$work/names" >"$work/rows"
+[ -s "$work/rows" ] || {
+  echo "register-report: no kernel was reported" >&2
+  exit 1
+}
+sort "$work/rows"

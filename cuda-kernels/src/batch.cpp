@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "device_memory.h"
 #include "launcher.h"
 #include "primitives.cuh"
 
@@ -30,13 +31,6 @@ struct PrimitiveLaunch {
 struct Layout {
   int64_t items, lines, itemSums, labels, imageBytes, sums, rowValues, results, bytes;
 };
-
-int64_t place(int64_t& at, int64_t bytes) {
-  constexpr int64_t alignment = 256;
-  const int64_t here = at;
-  at = (at + bytes + alignment - 1) / alignment * alignment;
-  return here;
-}
 
 }  // namespace
 
@@ -93,13 +87,8 @@ int32_t checkItem(const fettle_item& item, int64_t index, int device, Reason rea
       return FETTLE_REFUSE(reason, "item %lld: array %d has dtype %lld, expected f32, bf16 or f16", number, k,
                            static_cast<long long>(array.dtype));
     }
-    cudaPointerAttributes attributes;
-    cudaError_t error = cudaPointerGetAttributes(&attributes, array.data);
-    if (error != cudaSuccess) (void)cudaGetLastError();
-    const bool reachable = error == cudaSuccess && attributes.type != cudaMemoryTypeUnregistered &&
-                           (attributes.type != cudaMemoryTypeDevice || attributes.device == device);
     const uintptr_t size = array.dtype == FETTLE_F32 ? 4 : 2;
-    if (!reachable || reinterpret_cast<uintptr_t>(array.data) % size != 0) {
+    if (!reachable(array.data, device) || reinterpret_cast<uintptr_t>(array.data) % size != 0) {
       return FETTLE_REFUSE(reason, "item %lld: array %d at %p is not aligned memory of device %d", number, k,
                            array.data, device);
     }
@@ -197,7 +186,7 @@ cudaError_t build(fettle_cuda_batch& handle, const fettle_batch& batch, char* im
                    reinterpret_cast<double*>(handle.arena + layout.results)};
   handle.finishShape = {blocksFor(batch.item_count, 1, multiprocessors), FETTLE_TIER::mostThreads};
   if (layout.imageBytes == 0) return cudaSuccess;
-  return cudaMemcpy(handle.arena, image, size_t(layout.imageBytes), cudaMemcpyHostToDevice);
+  return copyTables(handle.arena, image, layout.imageBytes);
 }
 
 void release(fettle_cuda_batch* handle) {
@@ -325,8 +314,9 @@ int32_t fettle_cuda_batch_close(fettle_cuda_batch* handle, char* reason, int64_t
   if (handle == nullptr) return FETTLE_OK;
   const Reason why = {reason, reason_bytes};
   const DeviceScope scope(handle->device);
-  if (scope.error != cudaSuccess) return fettle::answer(scope.error, "cudaSetDevice", why);
-  const int32_t status = fettle::answer(cudaDeviceSynchronize(), "cudaDeviceSynchronize", why);
+  const int32_t status = scope.error != cudaSuccess
+                             ? fettle::answer(scope.error, "cudaSetDevice", why)
+                             : fettle::answer(cudaDeviceSynchronize(), "cudaDeviceSynchronize", why);
   fettle::release(handle);
   return status;
 }

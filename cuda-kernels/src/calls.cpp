@@ -1,5 +1,6 @@
 // Calls of kernels on a device: the table of all of them, and the launch.
 #include "answer.h"
+#include "device_memory.h"
 #include "launcher.h"
 #include "tables.cuh"
 #include "unit_kernel.h"
@@ -28,6 +29,22 @@ const Entry entries[] = {
 };
 constexpr int64_t entryCount = sizeof entries / sizeof entries[0];
 
+uintptr_t alignmentOf(int64_t dtype) {
+  switch (dtype) {
+    case FETTLE_F32:
+    case FETTLE_I32:
+      return 4;
+    case FETTLE_BF16:
+    case FETTLE_F16:
+      return 2;
+    case FETTLE_I64:
+    case FETTLE_F64:
+      return 8;
+    default:
+      return 1;
+  }
+}
+
 int32_t checkCall(const fettle_call* call, int device, Reason reason) {
   if (call == nullptr || call->size != int64_t(sizeof *call) || call->units < 0) {
     return FETTLE_REFUSE(reason, "call is null or of another size, or has a negative number of units");
@@ -35,14 +52,17 @@ int32_t checkCall(const fettle_call* call, int device, Reason reason) {
   if (call->kernel < 0 || call->kernel >= entryCount) {
     return FETTLE_REFUSE(reason, "kernel %lld is not in the registry", static_cast<long long>(call->kernel));
   }
+  const Entry& entry = entries[call->kernel];
+  if (entry.find == nullptr) {
+    explain(reason.text, reason.bytes, "kernel %s has no CUDA driver", entry.id);
+    return FETTLE_UNAVAILABLE;
+  }
   for (int i = 0; i < FETTLE_CALL_SLOTS; i++) {
-    if (call->array[i] == nullptr || call->elements[i] == 0) continue;
-    cudaPointerAttributes attributes;
-    const cudaError_t error = cudaPointerGetAttributes(&attributes, call->array[i]);
-    if (error != cudaSuccess) (void)cudaGetLastError();
-    if (error != cudaSuccess || attributes.type == cudaMemoryTypeUnregistered ||
-        (attributes.type == cudaMemoryTypeDevice && attributes.device != device)) {
-      return FETTLE_REFUSE(reason, "array %d at %p is not memory of device %d", i, call->array[i], device);
+    if (call->elements[i] == 0) continue;
+    const void* const array = call->array[i];
+    if (array == nullptr || reinterpret_cast<uintptr_t>(array) % alignmentOf(call->dtype[i]) != 0 ||
+        !reachable(array, device)) {
+      return FETTLE_REFUSE(reason, "array %d at %p is not aligned memory of device %d", i, array, device);
     }
   }
   return FETTLE_OK;
@@ -65,10 +85,6 @@ int32_t fettle_cuda_kernel_run(int32_t device, const fettle_call* call, void* st
   const int32_t status = fettle::checkCall(call, int(device), why);
   if (status != FETTLE_OK) return status;
   const fettle::Entry& entry = fettle::entries[call->kernel];
-  if (entry.find == nullptr) {
-    fettle::explain(reason, reason_bytes, "kernel %s has no CUDA driver", entry.id);
-    return FETTLE_UNAVAILABLE;
-  }
   if (call->units == 0) return FETTLE_OK;
   int multiprocessors = 1;
   const cudaError_t error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, int(device));

@@ -23,10 +23,10 @@ FETTLE_DEVICE int64_t warpNumber() {
 
 FETTLE_DEVICE int64_t warpCount() { return int64_t(gridDim.x) * (blockDim.x / warpThreads); }
 
-// Which of this thread's four elements of a row exist.
-FETTLE_DEVICE Part partIn(int at, int n) {
-  const int left = n - at;
-  return {0, left <= 0 ? 0 : (left < quadElements ? left : quadElements)};
+// Which of the four elements at `at` exist, of n.
+FETTLE_DEVICE Part partIn(int64_t at, int64_t n) {
+  const int64_t left = n - at;
+  return {0, left <= 0 ? 0 : (left < quadElements ? int(left) : quadElements)};
 }
 
 // Adds a * b to a lane. A product of two floats is exact in double, so fma and multiply-add agree.

@@ -1,5 +1,6 @@
 // Refusals: what a plan must be before a kernel may touch it. A wrong address on a device ends the whole context, so
 // the tables are looked at here, once.
+#include "device_memory.h"
 #include "device_plan.h"
 
 namespace fettle {
@@ -7,17 +8,6 @@ namespace fettle {
 namespace {
 
 int64_t bytesOf(int64_t dtype) { return dtype == FETTLE_F32 ? 4 : 2; }
-
-// Device memory of the plan's device, or memory that every device reaches.
-bool reachable(const void* address, int64_t device) {
-  cudaPointerAttributes attributes;
-  if (cudaPointerGetAttributes(&attributes, address) != cudaSuccess) {
-    (void)cudaGetLastError();
-    return false;
-  }
-  if (attributes.type == cudaMemoryTypeUnregistered) return false;
-  return attributes.type != cudaMemoryTypeDevice || attributes.device == int(device);
-}
 
 int32_t checkAddress(int64_t index, const char* name, const void* address, int64_t bytes, int64_t device,
                      Reason reason) {

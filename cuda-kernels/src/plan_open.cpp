@@ -1,4 +1,5 @@
 // Opening and closing a plan: one allocation on the device for its tables and scratch, and the launch shapes.
+#include "device_memory.h"
 #include "device_plan.h"
 
 #include <stdlib.h>
@@ -61,13 +62,6 @@ struct Layout {
   int64_t tableBytes;  // the part that the host fills: everything before the scratch
   int64_t bytes;
 };
-
-int64_t place(int64_t& at, int64_t bytes) {
-  constexpr int64_t alignment = 256;
-  const int64_t here = at;
-  at = (at + bytes + alignment - 1) / alignment * alignment;
-  return here;
-}
 
 // Doubles that rules keep per row, of all tensors together.
 int64_t rowStates(const fettle_plan& plan) {
@@ -231,7 +225,7 @@ cudaError_t build(fettle_cuda_plan& handle, const fettle_plan& plan, const Layou
   memcpy(image + layout.tensors, handle.tensors, size_t(plan.tensor_count) * sizeof(fettle_tensor));
   memcpy(image + layout.groups, handle.groups, size_t(plan.group_count) * sizeof(fettle_group));
   fillUnits(handle, plan, reinterpret_cast<Unit*>(image + layout.units));
-  return cudaMemcpy(handle.arena, image, size_t(layout.tableBytes), cudaMemcpyHostToDevice);
+  return copyTables(handle.arena, image, layout.tableBytes);
 }
 
 int32_t open(fettle_cuda_plan& handle, const fettle_plan& plan, const fettle_cuda_options& options, Reason reason) {
@@ -300,9 +294,10 @@ int32_t fettle_cuda_plan_close(fettle_cuda_plan* handle, char* reason, int64_t r
   if (handle == nullptr) return FETTLE_OK;
   const Reason why = {reason, reason_bytes};
   const DeviceScope scope(handle->device);
-  if (scope.error != cudaSuccess) return fettle::answer(scope.error, "cudaSetDevice", why);
   // Steps may still be running on any stream.
-  const int32_t status = fettle::answer(cudaDeviceSynchronize(), "cudaDeviceSynchronize", why);
+  const int32_t status = scope.error != cudaSuccess
+                             ? fettle::answer(scope.error, "cudaSetDevice", why)
+                             : fettle::answer(cudaDeviceSynchronize(), "cudaDeviceSynchronize", why);
   fettle::release(handle);
   return status;
 }

@@ -35,12 +35,6 @@ FETTLE_DEVICE Place placeOf(const BatchTables& tables, const Span& lines, int64_
 
 FETTLE_DEVICE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// Part of the quad at `at` that lies before `end`.
-FETTLE_DEVICE Part partBefore(int64_t at, int64_t end) {
-  const int64_t left = end - at;
-  return {0, left <= 0 ? 0 : (left < quadElements ? int(left) : quadElements)};
-}
-
 FETTLE_DEVICE void storeNearest(const fettle_operand& operand, int64_t element, Part part, const Quad& quad) {
   if (operand.dtype == FETTLE_F32) {
     storeWords(static_cast<uint32_t*>(operand.data) + element, part, quad);
@@ -93,12 +87,12 @@ FETTLE_DEVICE void elementsOf(const BatchTables& tables, const fettle_item& item
     for (int f = 0; f < rowsInFlight; f++) {
       const int64_t at = row + f * rowElements + thread;
       FETTLE_UNROLL
-      for (int j = 0; j < P::inputs; j++) raw[f][j] = loadRaw(item.array[j], at, partBefore(at, last));
+      for (int j = 0; j < P::inputs; j++) raw[f][j] = loadRaw(item.array[j], at, partIn(at, last));
     }
     FETTLE_UNROLL
     for (int f = 0; f < rowsInFlight; f++) {
       const int64_t at = row + f * rowElements + thread;
-      const Part part = partBefore(at, last);
+      const Part part = partIn(at, last);
       if constexpr (P::saves) storeRaw(item.array[P::inputs + P::outputs], at, part, raw[f][0]);
       if constexpr (P::outputs + P::sums > 0) {
         Quad in[P::inputs];
@@ -148,7 +142,7 @@ FETTLE_DEVICE double rowChunk(const fettle_operand& array, int64_t first, int64_
   const int thread = int(threadIdx.x % warpThreads) * quadElements;
   for (int64_t row = first; row < last; row += rowElements) {
     const int64_t at = row + thread;
-    const Part part = partBefore(at, last);
+    const Part part = partIn(at, last);
     const Quad x = decode(loadRaw(array, at, part), array.dtype);
     FETTLE_UNROLL
     for (int k = 0; k < quadElements; k++) {
@@ -193,7 +187,7 @@ FETTLE_DEVICE void rowOf(const BatchTables& tables, const fettle_item& item, int
     const RowFactors factors = shared;
     for (int64_t from = first + int64_t(threadIdx.x) * quadElements; from < last;
          from += int64_t(blockDim.x) * quadElements) {
-      const Part part = partBefore(from, last);
+      const Part part = partIn(from, last);
       Quad in[P::inputs];
       Quad out;
       FETTLE_UNROLL

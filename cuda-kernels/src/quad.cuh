@@ -7,6 +7,7 @@
 
 #include "core/formats.h"
 #include "core/noise.h"
+#include "core/prologue.h"
 #include "tables.cuh"
 
 namespace fettle {
@@ -28,10 +29,13 @@ struct Part {
 
 // Bit k: whether a pruning mask keeps element `element + k`, of those that there are.
 FETTLE_DEVICE unsigned keptBits(const uint8_t* mask, int64_t element, Part part) {
+  if (element % quadElements == 0 && part.from < part.to) {
+    return unsigned(__ldca(mask + element / 8)) >> unsigned(element % 8) & 15u;
+  }
   unsigned kept = 0;
   FETTLE_UNROLL
   for (int k = 0; k < quadElements; k++) {
-    if (part.holds(k)) kept |= (unsigned(__ldca(mask + (element + k) / 8)) >> unsigned((element + k) % 8) & 1u) << k;
+    if (part.holds(k) kept |= (unsigned(__ldca(mask + (element + k) / 8)) >> unsigned((element + k) % 8) & 1u) << k;
   }
   return kept;
 }
@@ -40,11 +44,6 @@ FETTLE_DEVICE unsigned keptBits(const uint8_t* mask, int64_t element, Part part)
 FETTLE_DEVICE void applyMask(unsigned kept, Quad& quad) {
   FETTLE_UNROLL
   for (int k = 0; k < quadElements; k++) quad.value[k] = (kept >> k & 1u) != 0 ? quad.value[k] : 0.0f;
-}
-
-// Whether what the mask prunes is hidden from the rule.
-FETTLE_DEVICE bool hides(const fettle_plan& plan, const fettle_tensor& tensor) {
-  return tensor.mask != nullptr && plan.masked_states != FETTLE_MASKED_UPDATE;
 }
 
 // A quad as it is stored: four words of f32, or two words of two codes each.

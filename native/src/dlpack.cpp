@@ -161,7 +161,8 @@ struct Offer {
     for (size_t axis = axes; axis-- > 0;) {
       shape[axis] = view.shape[axis];
       strides[axis] = stride;
-      stride *= shape[axis] > 0 ? shape[axis] : 1;
+      // Without elements the product of the other extents may be any size.
+      stride = __builtin_mul_overflow(stride, shape[axis], &stride) || stride == 0 ? 1 : stride;
     }
     fettle_dl_tensor& tensor = offer->managed.tensor;
     tensor.data = view.data;

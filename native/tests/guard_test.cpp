@@ -1,6 +1,6 @@
 // Guard pages: every array of every rule and primitive lies between two pages that nobody may touch, first at the
 // start of its memory and then at the end of it, over formats and tails. A byte read or written outside ends the test.
-// Covers what is registered: the lines of rules.def and primitives.def.
+// Covers what is registered: the lines of rules.def and primitives.def; and kernels with vector code of their own.
 #include <fettle/fettle.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,7 +25,12 @@ const int64_t formats[] = {FETTLE_F32, FETTLE_BF16, FETTLE_F16};
 const int64_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 255, 257, 511, 512, 513, 1000, 4095, 4096, 4097};
 
 int64_t bytesOf(int64_t dtype, int64_t elements) {
-  return dtype == FETTLE_BIT ? (elements + 7) / 8 : elements * (dtype == FETTLE_F32 ? 4 : 2);
+  switch (dtype) {
+    case FETTLE_BIT: return (elements + 7) / 8;
+    case FETTLE_U8: return elements;
+    case FETTLE_F64: return elements * 8;
+    default: return elements * (dtype == FETTLE_F32 ? 4 : 2);
+  }
 }
 
 // The array is whole pages between two guards, and has its elements at the front or at the back.
@@ -273,6 +278,134 @@ void primitives_stay_within_their_arrays() {
   }
 }
 
+// Kernels whose vectors are their own: calls of them on guarded arrays. An F64 array holds bytes of ordinary floats,
+// which as doubles are ordinary too.
+class Call {
+ public:
+  Call(Arrays& arrays, const char* id, bool atEnd) : arrays_(arrays), atEnd_(atEnd) {
+    arrays.start();
+    call_.size = int64_t(sizeof call_);
+    while (fettle_kernel_id(int32_t(call_.kernel)) != nullptr && strcmp(fettle_kernel_id(int32_t(call_.kernel)), id) != 0) {
+      call_.kernel++;
+    }
+    CHECK(fettle_kernel_id(int32_t(call_.kernel)) != nullptr);
+  }
+  char* array(int64_t dtype, int64_t elements) {
+    const fettle_operand operand = arrays_.next(dtype, elements, atEnd_, FETTLE_NEAREST);
+    call_.array[slot_] = operand.data;
+    call_.dtype[slot_] = dtype;
+    call_.elements[slot_++] = elements;
+    return static_cast<char*>(operand.data);
+  }
+  void none() { slot_++; }
+  void integers(std::initializer_list<int64_t> values) {
+    int k = 0;
+    for (int64_t value : values) call_.integer[k++] = value;
+  }
+  void numbers(std::initializer_list<double> values) {
+    int k = 0;
+    for (double value : values) call_.number[k++] = value;
+  }
+  void run(int64_t units, int32_t tier) {
+    call_.units = units;
+    call_.range_units = 1;
+    CHECK(fettle_cpu_call(&call_, tier) == FETTLE_OK);
+    CHECK(arrays_.areIntact());
+  }
+
+ private:
+  Arrays& arrays_;
+  bool atEnd_;
+  int slot_ = 0;
+  fettle_call call_ = {};
+};
+
+int64_t units(int64_t elements, int64_t size) { return (elements + size - 1) / size; }
+
+void code_books(Arrays& arrays, int64_t size, int64_t values, bool upper, bool atEnd, int32_t tier) {
+  const bool packed = values <= 16 && size % 3 == 0;
+  for (const char* id : {"code_book_encode", "code_book_decode"}) {
+    Call call(arrays, id, atEnd);
+    call.array(FETTLE_F32, size);
+    char* codes = call.array(FETTLE_U8, packed ? units(size, 2) : size);
+    memset(codes, 0, size_t(packed ? units(size, 2) : size));
+    call.array(FETTLE_F32, units(size, 64));
+    float* book = reinterpret_cast<float*>(call.array(FETTLE_F32, values));
+    uint8_t* order = reinterpret_cast<uint8_t*>(call.array(FETTLE_U8, values));
+    for (int64_t k = 0; k < values; k++) {
+      book[k] = float(k) / float(values);
+      order[k] = uint8_t(k);
+    }
+    call.integers({64, values, packed ? 4 : 8, upper ? 1 : 0});
+    call.run(units(size, 64), tier);
+  }
+}
+
+void masks(Arrays& arrays, int64_t size, bool atEnd, int32_t tier) {
+  Call call(arrays, "mask_spread", atEnd);
+  const int64_t rows = size % 3 == 0 ? 3 : 1;
+  const int64_t columns = size / rows;
+  const int64_t across = units(columns, 5);
+  call.array(FETTLE_BIT, units(rows, 2) * across);
+  call.array(FETTLE_BIT, size);
+  call.integers({rows, columns, 2, 5, across});
+  call.run(units(size, 4096), tier);
+}
+
+void adafactor(Arrays& arrays, int64_t size, int64_t format, bool atEnd, int32_t tier) {
+  const int64_t rows = size % 3 == 0 ? 3 : 1;
+  const int64_t columns = size / rows;
+  const int64_t chunks = units(columns, 4096);
+  {
+    Call call(arrays, "adafactor_sums", atEnd);
+    call.array(format, size);
+    call.array(FETTLE_F64, rows * chunks);
+    // Column sums of one block of rows: at most two pages of guarded memory.
+    if (columns <= 2000) {
+      call.array(FETTLE_F64, columns);
+      call.integers({rows, columns});
+      call.numbers({1e-30});
+      call.run(chunks, tier);
+    }
+  }
+  for (const char* id : {"adafactor_squares", "adafactor_apply"}) {
+    for (bool factored : {true, false}) {
+      Call call(arrays, id, atEnd);
+      call.array(format, size);
+      if (factored) {
+        call.array(FETTLE_F32, rows);
+        call.array(FETTLE_F32, columns);
+        call.none();
+      } else {
+        call.none();
+        call.none();
+        call.array(FETTLE_F32, size);
+      }
+      const bool updates = strcmp(id, "adafactor_apply") == 0;
+      call.array(updates ? format : int64_t(FETTLE_F64), updates ? size : units(size, 4096));
+      if (updates) call.array(FETTLE_F32, size);
+      call.integers({size, rows, columns});
+      call.numbers({1e-30, 0.9, 0.1, 0.5, 0.99, 0.9, 0.1});
+      call.run(units(size, 4096), tier);
+    }
+  }
+}
+
+void kernels_stay_within_their_arrays() {
+  Arrays arrays;
+  for (int32_t tier : tiers()) {
+    for (int64_t size : sizes) {
+      for (bool atEnd : {false, true}) {
+        for (bool upper : {false, true}) {
+          for (int64_t values : {1, 5, 16, 20, 256}) code_books(arrays, size, values, upper, atEnd, tier);
+        }
+        masks(arrays, size, atEnd, tier);
+        for (int64_t format : formats) adafactor(arrays, size, format, atEnd, tier);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -281,5 +414,6 @@ int main() {
   CHECK(fettle_primitive_id(int32_t(sizeof primitives / sizeof primitives[0])) == nullptr);
   rules_stay_within_their_arrays();
   primitives_stay_within_their_arrays();
+  kernels_stay_within_their_arrays();
   return check::finish("guard_test");
 }

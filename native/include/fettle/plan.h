@@ -73,7 +73,7 @@ enum fettle_warmup {
 /* What becomes of a rule's states where the pruning mask is 0. The parameter is +0 there after every step. */
 enum fettle_masked_states {
   FETTLE_MASKED_ZERO = 0,   /* they become 0 */
-  FETTLE_MASKED_FREEZE = 1, /* they stay what they were */
+  FETTLE_MASKED_FREEZE = 1, /* they stay what they were, rounded as they are stored; by blocks, with their block's scale */
   FETTLE_MASKED_UPDATE = 2  /* they go on as if there were no mask, and the gradient counts in every norm */
 };
 

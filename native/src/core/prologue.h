@@ -24,6 +24,11 @@ struct Prologue {
   }
 };
 
+// Whether what a pruning mask prunes is hidden from the rule, and from the norms.
+FETTLE_FN bool hides(const fettle_plan& plan, const fettle_tensor& tensor) {
+  return tensor.mask != nullptr && plan.masked_states != FETTLE_MASKED_UPDATE;
+}
+
 // As the rule sees it.
 FETTLE_FN Prologue prologueOf(const fettle_tensor& tensor) {
   return {tensor.unscale, tensor.clip_value, tensor.clip_factor};

@@ -249,7 +249,7 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
   lanes.clear();
   const Prologue prologue = normPrologueOf(tensor);
   const ChunkSpan span = spanOf(tensor, chunk);
-  const bool hides = tensor.mask != nullptr && plan.masked_states != FETTLE_MASKED_UPDATE;
+  const bool masks = hides(plan, tensor);
   bool finite = true;
   for (int64_t at = span.first; at < span.last; at += tileElements) {
     const int n = int(least(tileElements, span.last - at));
@@ -259,7 +259,7 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
       decodeTile(gradient, n, decoded);
       g = decoded;
     }
-    finite &= prologueTile(prologue, g, hides ? tensor.mask + at / 8 : nullptr, int(at % 8), n, values);
+    finite &= prologueTile(prologue, g, masks ? tensor.mask + at / 8 : nullptr, int(at % 8), n, values);
     accumulate(lanes, values, values, n);
   }
   if (!finite) __atomic_store_n(&plan.non_finite, 1, __ATOMIC_RELAXED);

@@ -18,8 +18,9 @@ public final class DLPackTensor implements AutoCloseable {
 
   private DLPackTensor(DLPackCalls.Taken taken) {
     copied = taken.copied();
-    cleanable = CLEANER.register(this, taken);
+    // Where this throws, the deleter still is the caller's to call.
     tensor = taken.tensor(this);
+    cleanable = CLEANER.register(this, taken);
   }
 
   /**

@@ -176,14 +176,14 @@ public final class Plan implements AutoCloseable {
    *
    * @param tensor the tensor's number
    * @param gradient of the parameter's shape and device; null if there is none, which leaves the
-   *     tensor alone
+   *     tensor alone, and is taken also by a plan that a failed step has broken
    */
   public void setGradient(int tensor, Tensor gradient) {
     PlanSpec.Entry entry = entry(tensor);
     if (gradient != null) {
       PlanChecks.gradient(PlanChecks.name(entry, tensor), entry, gradient, backend);
     }
-    enter();
+    enter(gradient == null);
     try {
       if (gradient != null) {
         written().check(PlanChecks.name(entry, tensor) + ".gradient", gradient);
@@ -451,11 +451,15 @@ public final class Plan implements AutoCloseable {
   }
 
   private void enter() {
+    enter(false);
+  }
+
+  private void enter(boolean evenBroken) {
     checkOpen();
     if (!user.compareAndSet(null, Thread.currentThread())) {
       throw new IllegalStateException("the plan is in use by another thread");
     }
-    if (closed || broken != null) {
+    if (closed || (broken != null && !evenBroken)) {
       String reason = closed ? "the plan is closed" : "the plan is broken: " + broken;
       user.set(null);
       throw new IllegalStateException(reason);

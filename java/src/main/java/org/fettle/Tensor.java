@@ -67,7 +67,9 @@ public final class Tensor {
               + " bytes for "
               + dtype);
     }
-    ByteBuffer view = memory.slice().order(ByteOrder.nativeOrder());
+    // What lies behind the last element is not the tensor's.
+    ByteBuffer view =
+        memory.slice(memory.position(), (int) dtype.bytes(elements)).order(ByteOrder.nativeOrder());
     return new Tensor(dtype, shape.clone(), elements, Device.CPU, memory, view, 0);
   }
 

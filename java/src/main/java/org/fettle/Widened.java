@@ -24,8 +24,13 @@ final class Widened implements AutoCloseable {
   /** Values that are read. */
   static Widened read(Backend backend, Tensor values) {
     Widened widened = new Widened(backend, values);
-    if (widened.wide != values) {
-      widened.copy(values, widened.wide);
+    try {
+      if (widened.wide != values) {
+        widened.copy(values, widened.wide);
+      }
+    } catch (RuntimeException | Error e) {
+      widened.close();
+      throw e;
     }
     return widened;
   }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.DType;
+import org.fettle.Device;
 import org.fettle.Range;
 import org.fettle.Tensor;
 import org.fettle.merge.LinearCombination;
@@ -26,7 +27,7 @@ public final class GradientDecoder {
 
   /** Allocates what decoding needs. */
   public GradientDecoder(Backend backend, Compression compression, ShardLayout layout, int shard) {
-    this.backend = Objects.requireNonNull(backend, "backend");
+    this.backend = hostBackend(backend);
     this.compression = Objects.requireNonNull(compression, "compression");
     this.layout = Objects.requireNonNull(layout, "layout");
     Range.check("shard", shard, shard >= 0 && shard < layout.shards(), "below " + layout.shards());
@@ -40,11 +41,20 @@ public final class GradientDecoder {
     }
   }
 
+  static Backend hostBackend(Backend backend) {
+    if (!Objects.requireNonNull(backend, "backend").device().equals(Device.CPU)) {
+      throw new IllegalArgumentException(
+          "backend is " + backend.name() + ": expected one of host memory");
+    }
+    return backend;
+  }
+
   /**
    * The mean; of {@link Compression#MAJORITY} the sign of the sum of signs.
    *
    * @param messages of all workers, in their order; their split part cut to this shard
-   * @param mean F32, one shard
+   * @param mean F32, one shard, in a direct buffer
+   * @throws IllegalArgumentException if a message or the mean does not fit; nothing was written
    */
   public void mean(List<GradientEncoder.Message> messages, Tensor mean) {
     Range.check("number of messages", messages.size(), !messages.isEmpty(), ">= 1");
@@ -52,6 +62,10 @@ public final class GradientDecoder {
     if (mean.elements() != layout.shardElements() || mean.dtype() != DType.F32) {
       throw new IllegalArgumentException(
           "mean " + mean + ": expected F32[" + layout.shardElements() + "]");
+    }
+    buffered("mean", mean);
+    for (int i = 0; i < messages.size(); i++) {
+      check("message " + i, messages.get(i));
     }
     switch (compression) {
       case F32, BF16 -> {
@@ -88,6 +102,52 @@ public final class GradientDecoder {
         }
         mean.buffer().put(layout.shard(everything, shard).buffer());
       }
+    }
+  }
+
+  /** Refuses a message that is none of this compression's, before anything is written. */
+  private void check(String name, GradientEncoder.Message message) {
+    long n = layout.shardElements();
+    switch (compression) {
+      case F32 -> parts(name, message.split(), new DType[] {DType.F32}, n);
+      case BF16 -> parts(name, message.split(), new DType[] {DType.BF16}, n);
+      case INT8 ->
+          parts(name, message.split(), new DType[] {DType.I8, DType.F32}, n, n / Compression.BLOCK);
+      case SIGN -> {
+        parts(name, message.split(), new DType[] {DType.BIT}, n);
+        parts(name, message.whole(), new DType[] {DType.F64}, 1);
+      }
+      case MAJORITY -> parts(name, message.split(), new DType[] {DType.BIT}, n);
+      case LARGEST -> {
+        long sent = layout.elements() / Compression.LARGEST_OF;
+        parts(name, message.whole(), new DType[] {DType.I32, DType.F32}, sent, sent);
+      }
+    }
+  }
+
+  private static void parts(String name, List<Tensor> parts, DType[] dtypes, long... elements) {
+    boolean fits = parts.size() == dtypes.length;
+    for (int i = 0; fits && i < dtypes.length; i++) {
+      fits = parts.get(i).dtype() == dtypes[i] && parts.get(i).elements() == elements[i];
+    }
+    if (!fits) {
+      throw new IllegalArgumentException(
+          name
+              + " holds "
+              + parts
+              + ": expected "
+              + Arrays.toString(dtypes)
+              + " of "
+              + Arrays.toString(elements)
+              + " elements");
+    }
+    parts.forEach(part -> buffered(name, part));
+  }
+
+  static void buffered(String name, Tensor tensor) {
+    if (tensor.buffer() == null) {
+      throw new IllegalArgumentException(
+          name + " holds " + tensor + ", which is at an address: expected a direct buffer");
     }
   }
 

@@ -17,6 +17,7 @@ public final class GradientEncoder {
 
   private final Backend backend;
   private final Compression compression;
+  private final long elements;
   private final Tensor error;
   private final List<Tensor> split;
   private final List<Tensor> whole;
@@ -27,12 +28,13 @@ public final class GradientEncoder {
    * @param elements of the flat gradient: {@link ShardLayout#elements}
    */
   public GradientEncoder(Backend backend, Compression compression, long elements) {
-    this.backend = Objects.requireNonNull(backend, "backend");
+    this.backend = GradientDecoder.hostBackend(backend);
     this.compression = Objects.requireNonNull(compression, "compression");
     if (elements < 1 || elements % ShardLayout.ALIGNMENT != 0) {
       throw new IllegalArgumentException(
           elements + " elements: expected a multiple of " + ShardLayout.ALIGNMENT);
     }
+    this.elements = elements;
     error = Tensor.allocate(DType.F32, compression.hasMemory() ? elements : 0);
     split =
         switch (compression) {
@@ -58,9 +60,15 @@ public final class GradientEncoder {
    * Encodes a gradient.
    *
    * @param gradient F32, flat, of the encoder's length; F32 compression sends it from where it is
-   * @return what to send
+   * @return what to send: views of the encoder's buffers, or of the gradient, which the next call
+   *     overwrites
    */
   public Message encode(Tensor gradient) {
+    Objects.requireNonNull(gradient, "gradient");
+    if (gradient.dtype() != DType.F32 || gradient.elements() != elements) {
+      throw new IllegalArgumentException(
+          "gradient " + gradient + ": expected F32[" + elements + "]");
+    }
     switch (compression) {
       case F32 -> {
         return new Message(List.of(gradient), whole);

@@ -41,7 +41,7 @@ public final class ShardLayout {
     this.shards = shards;
     long total = offsets[offsets.length - 1];
     long unit = Math.multiplyExact(ALIGNMENT, shards);
-    shardElements = Math.multiplyExact((total + unit - 1) / unit, ALIGNMENT);
+    shardElements = Math.multiplyExact(Math.addExact(total, unit - 1) / unit, ALIGNMENT);
     Math.multiplyExact(shardElements, shards);
   }
 
@@ -127,7 +127,7 @@ public final class ShardLayout {
   /** Some neighbouring shards of the flat buffer, or of what encodes it. */
   public Tensor shards(Tensor flat, int first, int count) {
     checkShard(first);
-    Range.check("count", count, count >= 1 && first + count <= shards, "1 to " + (shards - first));
+    Range.check("count", count, count >= 1 && count <= shards - first, "1 to " + (shards - first));
     Objects.requireNonNull(flat, "flat");
     long each = flat.elements() / shards;
     if (each * shards != flat.elements() || (flat.dtype() == DType.BIT && each % 8 != 0)) {
@@ -147,13 +147,25 @@ public final class ShardLayout {
     return part(shard, piece.offset(), piece.elements(), piece.elements());
   }
 
-  /** A part of a dense tensor. */
+  /** A part of a dense tensor; of bits, one that starts at a byte. */
   static Tensor part(Tensor whole, long first, long elements, long... shape) {
+    boolean fits = first >= 0 && elements >= 0 && first <= whole.elements() - elements;
+    if (!fits || (whole.dtype() == DType.BIT && first % 8 != 0)) {
+      throw new IllegalArgumentException(
+          elements
+              + " elements from "
+              + first
+              + " on: expected a part of "
+              + whole
+              + (whole.dtype() == DType.BIT ? " that starts at a whole byte" : ""));
+    }
     long start = whole.dtype().bytes(first);
     long bytes = whole.dtype().bytes(elements);
     if (whole.buffer() == null) {
+      // The memory's own owner knows when it is freed; the view of one without must not lose it.
+      Object owner = whole.owner() == null ? whole : whole.owner();
       return Tensor.ofAddress(
-          whole.address() + start, bytes, whole, whole.device(), whole.dtype(), shape);
+          whole.address() + start, bytes, owner, whole.device(), whole.dtype(), shape);
     }
     ByteBuffer buffer = whole.buffer();
     return Tensor.of(buffer.slice((int) start, (int) bytes), whole.dtype(), shape);

@@ -72,12 +72,17 @@ public final class CudaEngine implements Engine {
   }
 
   /** Device memory that {@link #allocate} made. */
-  private static final class Owned {
+  private static final class Owned implements OwnedMemory {
     private final long address;
     private volatile boolean freed;
 
     Owned(long address) {
       this.address = address;
+    }
+
+    @Override
+    public boolean isFreed() {
+      return freed;
     }
   }
 
@@ -91,16 +96,6 @@ public final class CudaEngine implements Engine {
             "freeing a state");
       }
     }
-  }
-
-  @Override
-  public boolean owns(Tensor tensor) {
-    return tensor.owner() instanceof Owned;
-  }
-
-  @Override
-  public boolean isFreed(Tensor tensor) {
-    return tensor.owner() instanceof Owned owned && owned.freed;
   }
 
   @Override
@@ -129,7 +124,8 @@ public final class CudaEngine implements Engine {
   }
 
   /**
-   * Enqueues the kernel on the default stream: what reads its results through this engine waits.
+   * Runs the kernel on the default stream and waits for it: a plan's stream need not wait for that
+   * one, and the caller may free the arrays afterwards.
    */
   @Override
   public void run(KernelCall kernel) {
@@ -142,6 +138,9 @@ public final class CudaEngine implements Engine {
       call.check(
           Native.cudaKernelRun(
               cuda, index, call.at(CudaCall.FREE), 0, call.reason(), CudaCall.REASON_BYTES),
+          "kernel " + kernel.kernel().id());
+      call.check(
+          Native.cudaStreamSynchronize(cuda, index, 0, call.reason(), CudaCall.REASON_BYTES),
           "kernel " + kernel.kernel().id());
     } finally {
       Reference.reachabilityFence(kernel);

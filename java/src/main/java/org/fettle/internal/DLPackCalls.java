@@ -132,7 +132,7 @@ public final class DLPackCalls {
    */
   public static Offered offer(Tensor tensor, boolean versioned) {
     requireLibrary();
-    if (NativeMemory.owns(tensor)) {
+    if (tensor.owner() instanceof OwnedMemory) {
       throw new IllegalArgumentException(
           tensor + " is a plan's, which frees it when it is closed: expected memory with an owner");
     }

@@ -25,10 +25,14 @@ public sealed interface Engine permits JavaEngine, CpuEngine, CudaEngine {
   void release(Tensor tensor);
 
   /** Whether a tensor is one that {@link #allocate} made, and so goes when its plan is closed. */
-  boolean owns(Tensor tensor);
+  default boolean owns(Tensor tensor) {
+    return tensor.owner() instanceof OwnedMemory;
+  }
 
   /** Whether a tensor is one that {@link #allocate} made and {@link #release} has freed. */
-  boolean isFreed(Tensor tensor);
+  default boolean isFreed(Tensor tensor) {
+    return tensor.owner() instanceof OwnedMemory memory && memory.isFreed();
+  }
 
   /** Copies bytes of a tensor to the buffer, as many as remain in it. */
   void read(Tensor from, long offset, ByteBuffer to);

@@ -33,16 +33,6 @@ public final class JavaEngine implements Engine {
   }
 
   @Override
-  public boolean owns(Tensor tensor) {
-    return NativeMemory.owns(tensor);
-  }
-
-  @Override
-  public boolean isFreed(Tensor tensor) {
-    return NativeMemory.isFreed(tensor);
-  }
-
-  @Override
   public void read(Tensor from, long offset, ByteBuffer to) {
     HostCopies.read(from, offset, to);
   }

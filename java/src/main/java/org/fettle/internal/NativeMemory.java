@@ -7,7 +7,7 @@ import org.fettle.Device;
 import org.fettle.Tensor;
 
 /** Zeroed native memory for states and tables; freed explicitly, with a cleaner as a net. */
-final class NativeMemory implements AutoCloseable {
+final class NativeMemory implements OwnedMemory, AutoCloseable {
   private static final Cleaner CLEANER = Cleaner.create();
   private static final AtomicLong LIVE_BYTES = new AtomicLong();
   private static final long PAGE = 4096;
@@ -72,14 +72,9 @@ final class NativeMemory implements AutoCloseable {
     return Tensor.ofAddress(memory.address, memory.bytes, memory, Device.CPU, dtype, shape);
   }
 
-  /** Whether {@link #tensor} made a tensor. */
-  static boolean owns(Tensor tensor) {
-    return tensor.owner() instanceof NativeMemory;
-  }
-
-  /** Whether {@link #tensor} made a tensor and its memory is gone. */
-  static boolean isFreed(Tensor tensor) {
-    return tensor.owner() instanceof NativeMemory memory && memory.freed;
+  @Override
+  public boolean isFreed() {
+    return freed;
   }
 
   /** Frees a tensor that {@link #tensor} made; leaves any other alone. */

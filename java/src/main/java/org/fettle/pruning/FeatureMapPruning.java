@@ -3,6 +3,7 @@ package org.fettle.pruning;
 import java.util.List;
 import java.util.Objects;
 import org.fettle.Backend;
+import org.fettle.DType;
 import org.fettle.Range;
 import org.fettle.Tensor;
 import org.fettle.internal.Access;
@@ -11,6 +12,7 @@ import org.fettle.internal.BatchRunner;
 import org.fettle.internal.CallChecks;
 import org.fettle.internal.Engine;
 import org.fettle.internal.Primitive;
+import org.fettle.internal.TensorChecks;
 import org.fettle.sparsity.Masks;
 import org.fettle.sparsity.Selection;
 import org.fettle.sparsity.StructuredMasks;
@@ -92,6 +94,13 @@ public final class FeatureMapPruning {
    * @param scale [maps], or null
    */
   public void zero(Tensor kept, Tensor filter, Tensor mask, Tensor scale) {
+    TensorChecks checks = new TensorChecks(backend).reads("kept", kept, DType.BIT);
+    checks.writes("filter", filter, DType.F32, DType.BF16, DType.F16);
+    checks.writes("mask", mask, DType.BIT).like("mask", mask, filter);
+    if (scale != null) {
+      checks.writes("scale", scale, DType.F32, DType.BF16, DType.F16).like("scale", scale, kept);
+    }
+    checks.shape("kept", kept, filter.rank() == 0 ? 0 : filter.shape()[0]).done();
     StructuredMasks.on(backend).outputs(kept, mask);
     Masks masks = Masks.on(backend);
     masks.apply(mask, filter, filter);

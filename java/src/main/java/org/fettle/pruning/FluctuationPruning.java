@@ -22,8 +22,9 @@ import org.fettle.internal.algebra.Matrix;
  *
  * <p>Mean and variance run over all tokens observed, merged in double; the authors' code lets its
  * old mean alias the new one, so that its variance is another and its first batch adds nothing.
- * Everything is on the host, in double; weights are read once. Source: FLAP, arXiv:2312.11983, as
- * AmoebaLLM uses it for widths (arXiv:2411.10606; a head of 128 columns costs 512 / 3 channels).
+ * Everything is on the host, in double; each call that needs the weights reads them once. Source:
+ * FLAP, arXiv:2312.11983, as AmoebaLLM uses it for widths (arXiv:2411.10606; a head of 128 columns
+ * costs 512 / 3 channels).
  */
 public final class FluctuationPruning {
   private final Layer access;

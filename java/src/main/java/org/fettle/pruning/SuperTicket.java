@@ -61,14 +61,18 @@ public final class SuperTicket {
               + views.size()
               + " views: expected as many of each");
     }
+    TensorChecks checks = new TensorChecks(backend);
     for (int i = 0; i < weights.size(); i++) {
-      TensorChecks checks = new TensorChecks(backend);
-      for (Tensor weight : weights) {
-        checks.reads("a weight", weight, DType.F32, DType.BF16, DType.F16);
-      }
-      checks.writes("view " + i, views.get(i), DType.F32, DType.BF16, DType.F16);
-      checks.like("view " + i, views.get(i), weights.get(i)).done();
+      Tensor weight = weights.get(i);
+      checks.reads("weight " + i, weight, DType.F32, DType.BF16, DType.F16);
+      checks
+          .reads("mask " + i, givenMasks.get(i), DType.BIT)
+          .like("mask " + i, givenMasks.get(i), weight);
+      checks
+          .writes("view " + i, views.get(i), weight.dtype())
+          .like("view " + i, views.get(i), weight);
     }
+    checks.done();
     for (int i = 0; i < weights.size(); i++) {
       masks.apply(givenMasks.get(i), weights.get(i), views.get(i));
     }
@@ -76,6 +80,11 @@ public final class SuperTicket {
 
   /** Everything lives again. */
   public void reactivate(List<Tensor> givenMasks) {
+    TensorChecks checks = new TensorChecks(backend);
+    for (int i = 0; i < givenMasks.size(); i++) {
+      checks.writes("mask " + i, givenMasks.get(i), DType.BIT);
+    }
+    checks.done();
     givenMasks.forEach(mask -> masks.fill(mask, true));
   }
 }

@@ -179,6 +179,9 @@ class DriversTest {
       assertEquals(
           2, IntStream.range(0, maps).filter(i -> floatsAt(bench, scale, i) == 0f).count());
       refused(() -> method.choose(scale, 0, kept), "share is 0");
+      Tensor mask = bench.tensor(DType.BIT, maps, 9);
+      refused(() -> method.zero(kept, filter, mask, bench.tensor(DType.F32, 3)), "scale");
+      assertEquals(0, Masks.on(bench.backend()).count(mask), "nothing was written");
     }
   }
 
@@ -216,6 +219,12 @@ class DriversTest {
         assertEquals(701, Masks.on(bench.backend()).count(masks.get(1)));
       }
       refused(() -> method.prune(1.5, weights, masks), "sparsity is 1.5");
+      float[] seen = bench.floats(views.get(0));
+      Tensor small = bench.tensor(DType.BIT, 5);
+      refused(() -> method.view(weights, List.of(masks.get(0), small), views), "mask 1");
+      assertArrayEquals(seen, bench.floats(views.get(0)));
+      refused(() -> method.view(weights, masks, List.of(views.get(0), views.get(0))), "view 1");
+      refused(() -> method.reactivate(List.of(masks.get(0), weights.get(0))), "mask 1");
       refused(() -> method.view(weights, masks, weights), "view 0");
       refused(() -> method.view(weights, masks, List.of()), "0 views");
     }

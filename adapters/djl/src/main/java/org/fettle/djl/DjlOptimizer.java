@@ -2,6 +2,7 @@ package org.fettle.djl;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.training.optimizer.Optimizer;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -43,13 +44,20 @@ public final class DjlOptimizer extends Optimizer implements AutoCloseable {
         plans.computeIfAbsent(
             parameterId,
             id -> Plan.builder().group(rule, Parameter.of(value, slope).named(id)).build());
-    if (plan.parameter(0).value().address() != value.address()) {
+    org.fettle.Tensor first = plan.parameter(0).value();
+    if (first.address() != value.address()
+        || first.dtype() != value.dtype()
+        || !Arrays.equals(first.shape(), value.shape())) {
       throw new IllegalArgumentException(
           parameterId + " has moved to another array: expected the one of its first update");
     }
-    plan.setGradient(0, slope);
-    plan.step(step);
-    plan.setGradient(0, null);
+    try {
+      plan.setGradient(0, slope);
+      plan.step(step);
+    } finally {
+      // DJL may free it.
+      plan.setGradient(0, null);
+    }
   }
 
   /**
