@@ -35,7 +35,7 @@ FETTLE_DEVICE unsigned keptBits(const uint8_t* mask, int64_t element, Part part)
   unsigned kept = 0;
   FETTLE_UNROLL
   for (int k = 0; k < quadElements; k++) {
-    if (part.holds(k) kept |= (unsigned(__ldca(mask + (element + k) / 8)) >> unsigned((element + k) % 8) & 1u) << k;
+    if (part.holds(k)) kept |= (unsigned(__ldca(mask + (element + k) / 8)) >> unsigned((element + k) % 8) & 1u) << k;
   }
   return kept;
 }
