@@ -75,7 +75,7 @@ class ShardsMisuseTest {
     GradientEncoder encoder = new GradientEncoder(backend, compression, LAYOUT.elements());
     GradientDecoder decoder = new GradientDecoder(backend, compression, LAYOUT, 0);
     Tensor gradient = Tensor.allocate(DType.F32, LAYOUT.elements());
-    refused(() -> encoder.encode(Tensor.allocate(DType.F32, 8192)), "gradient");
+    refused(() -> encoder.encode(Tensor.allocate(DType.F32, 4096 * 3)), "gradient");
     refused(() -> encoder.encode(Tensor.allocate(DType.BF16, LAYOUT.elements())), "gradient");
     GradientEncoder.Message all = encoder.encode(gradient);
     GradientEncoder.Message good = all.forShards(LAYOUT, 0, 1);

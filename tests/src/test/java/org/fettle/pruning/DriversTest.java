@@ -225,7 +225,7 @@ class DriversTest {
       assertArrayEquals(seen, bench.floats(views.get(0)));
       refused(() -> method.view(weights, masks, List.of(views.get(0), views.get(0))), "view 1");
       refused(() -> method.reactivate(List.of(masks.get(0), weights.get(0))), "mask 1");
-      refused(() -> method.view(weights, masks, weights), "view 0");
+      refused(() -> method.view(weights, masks, weights), "overlaps weight");
       refused(() -> method.view(weights, masks, List.of()), "0 views");
     }
   }
