@@ -42,4 +42,9 @@ double fettle_pass_run(int32_t pass, int32_t tier, const int64_t* table, int64_t
   return sum;
 }
 
+int64_t fettle_peak_run(int32_t kind, int32_t tier, int64_t rounds) {
+  if (kind < 0 || kind > 2) return 0;
+  return (tier >= 4 ? peaks_v4 : peaks_v3)[kind](rounds);
+}
+
 }

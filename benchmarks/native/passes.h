@@ -27,6 +27,14 @@ int32_t fettle_pass_find(const char* name);
 double fettle_pass_run(int32_t pass, int32_t tier, const int64_t* table, int64_t firstTensor, int64_t lastTensor,
                        int64_t first, int64_t last, int64_t ahead);
 
+/* Does arithmetic on registers or the nearest cache.
+ * \param[in] kind    0: multiply-adds in f32; 1: a division and a square root per element; 2: products of bytes (AVX-512 VNNI)
+ * \param[in] tier    3 or 4, as above
+ * \param[in] rounds  how often
+ * \return how many operations (kinds 0 and 2; a multiply-add is two) or elements (kind 1); 0 where the tier has no such kind
+ */
+int64_t fettle_peak_run(int32_t kind, int32_t tier, int64_t rounds);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,16 +1,18 @@
 package org.fettle.benchmarks;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
+import org.fettle.page.Template;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -22,9 +24,6 @@ import picocli.CommandLine.Option;
     description =
         "Measures Fettle's steps against the memory ceiling and other libraries, interleaved.")
 public final class Bench implements Callable<Integer> {
-  private static final Gson GSON =
-      new GsonBuilder().serializeSpecialFloatingPointValues().setPrettyPrinting().create();
-
   @Option(
       names = "--ratios",
       description = "The short form: prints one line 'name ratio' per goal.")
@@ -35,6 +34,11 @@ public final class Bench implements Callable<Integer> {
       description =
           "The kernels besides steps: formats, masks, selection, averages, products; one thread.")
   private boolean kernels;
+
+  @Option(
+      names = "--sparse",
+      description = "Sparse products against the dense one, by share of zeros; one thread.")
+  private boolean sparse;
 
   @Option(
       names = "--rules",
@@ -72,7 +76,7 @@ public final class Bench implements Callable<Integer> {
       names = "--json",
       paramLabel = "FILE",
       description =
-          "Where the JSON goes (default: target/bench/table.json, ratios.json or rules.json).")
+          "Where the JSON goes (default: target/bench/FORM.json: table, ratios, rules, kernels, sparse).")
   private Path json;
 
   @Option(
@@ -86,6 +90,20 @@ public final class Bench implements Callable<Integer> {
       paramLabel = "FILE",
       description = "Measures nothing; shows an earlier run's JSON.")
   private Path from;
+
+  @Option(
+      names = "--page",
+      paramLabel = "FILE",
+      description =
+          "Where the page goes that shows this run, and earlier ones of this machine's other forms"
+              + " (default: target/bench/bench.html).")
+  private Path page;
+
+  @Option(
+      names = "--svg",
+      paramLabel = "FILE",
+      description = "With --sparse: puts the chart of zeros into a file of its own.")
+  private Path svg;
 
   @Option(names = "--list", description = "Lists the cases.")
   private boolean list;
@@ -106,14 +124,21 @@ public final class Bench implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    if (kernels) {
+    if (java.util.stream.Stream.of(ratios, rules, kernels, sparse).filter(on -> on).count() > 1) {
+      throw new IllegalArgumentException(
+          "--ratios, --rules, --kernels and --sparse: expected at most one of them");
+    }
+    if (svg != null && !sparse) {
+      throw new IllegalArgumentException("--svg: expected with --sparse");
+    }
+    if (kernels || sparse) {
       return measureKernels();
     }
     if (list) {
       cases().forEach(one -> System.out.println(one.name()));
       return 0;
     }
-    Report report = from == null ? measure() : GSON.fromJson(Files.readString(from), Report.class);
+    Report report = from == null ? measure() : Store.read(from, Report.class);
     if (ratios) {
       report.ratioLines().forEach(System.out::println);
     } else if (rules) {
@@ -123,42 +148,64 @@ public final class Bench implements Callable<Integer> {
       System.out.print(report.table());
     }
     if (from == null) {
-      write(report);
+      Store.write(json == null ? Store.usual().file(form()) : json, report);
     }
     if (markdown != null) {
       put(markdown, rules ? "rules" : "measured", rules ? report.rules() : report.markdown());
     }
+    show(List.of(report), List.of());
     return 0;
   }
 
   private int measureKernels() throws IOException, InterruptedException {
     if (list) {
-      KernelCases.all().forEach(one -> System.out.println(one.name() + " " + one.size()));
+      KernelBench.cases(sparse).forEach(one -> System.out.println(one.name() + " " + one.size()));
       return 0;
     }
-    List<KernelResult> results =
-        from == null
-            ? KernelBench.run(only, settings(), !withoutPeers)
-            : List.of(GSON.fromJson(Files.readString(from), KernelResult[].class));
-    System.out.println(Machine.here());
-    KernelResult.table(results).forEach(System.out::println);
-    Path folder = Path.of(System.getProperty("fettle.root", "."), "target", "bench");
-    Files.createDirectories(folder);
+    KernelReport report = from == null ? runKernels() : Store.read(from, KernelReport.class);
+    System.out.println(report.machine());
+    KernelResult.table(report.results()).forEach(System.out::println);
     if (from == null) {
-      Files.writeString(json == null ? folder.resolve("kernels.json") : json, GSON.toJson(results));
+      Store.write(json == null ? Store.usual().file(form()) : json, report);
     }
     if (markdown != null) {
-      String command = "./fettle bench --kernels" + (quick ? " --quick" : "");
-      String text = "Measured by `" + command + "` on " + Machine.here() + ".\n\n";
-      put(markdown, "kernels", text + KernelResult.markdown(results));
+      put(markdown, form(), report.markdown());
     }
+    if (svg != null) {
+      Template.write(svg, SparsityChart.picture(report.results()));
+      SparsityChart.sentences(report.results()).forEach(System.out::println);
+    }
+    show(List.of(), List.of(report));
     return 0;
+  }
+
+  private KernelReport runKernels() throws IOException, InterruptedException {
+    List<KernelResult> results = KernelBench.run(sparse, only, settings(), !withoutPeers);
+    return new KernelReport(Machine.here(), command(), now(), Ceilings.measure(), results);
+  }
+
+  /** Writes the page and names it, last of all. */
+  private void show(List<Report> steps, List<KernelReport> others) throws IOException {
+    BenchPage shown = new BenchPage(steps, others);
+    if (from == null) {
+      BenchPage stored = Store.usual().page(Machine.here());
+      shown = json == null ? stored : shown.and(stored);
+    }
+    Path file = page == null ? Store.usual().folder().resolve("bench.html") : page;
+    Template.write(file, shown.text());
+    System.out.flush();
+    System.err.println("Page: " + file.toAbsolutePath());
+  }
+
+  private static String now() {
+    return ZonedDateTime.now(ZoneOffset.UTC)
+        .format(DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm 'UTC'", java.util.Locale.ROOT));
   }
 
   private Rounds.Settings settings() {
     return quick
         ? new Rounds.Settings(0.1, 0.3, 0.003, 3, 31)
-        : new Rounds.Settings(0.3, ratios || kernels || rules ? 2 : 3, 0.004, 7, 301);
+        : new Rounds.Settings(0.3, ratios || kernels || sparse || rules ? 2 : 3, 0.004, 7, 301);
   }
 
   /** Puts a text between two marks of a page. */
@@ -172,9 +219,6 @@ public final class Bench implements Callable<Integer> {
   }
 
   private Cases.Selection selection() {
-    if (ratios && rules) {
-      throw new IllegalArgumentException("--ratios and --rules: expected one of them");
-    }
     return rules ? Cases.Selection.RULES : ratios ? Cases.Selection.RATIOS : Cases.Selection.TABLE;
   }
 
@@ -210,7 +254,7 @@ public final class Bench implements Callable<Integer> {
     }
     List<Result> results = new ArrayList<>();
     measured.forEach((one, forked) -> results.add(result(one, forked)));
-    return new Report(Machine.here(), command(), results);
+    return new Report(Machine.here(), command(), now(), Ceilings.measure(), results);
   }
 
   private static Result result(Case one, List<Result.Fork> forked) {
@@ -230,17 +274,15 @@ public final class Bench implements Callable<Integer> {
     return "./fettle bench"
         + (ratios ? " --ratios" : "")
         + (rules ? " --rules" : "")
+        + (kernels ? " --kernels" : "")
+        + (sparse ? " --sparse" : "")
         + (quick ? " --quick" : "");
   }
 
-  private void write(Report report) throws IOException {
-    Path file = json;
-    if (file == null) {
-      Path folder = Path.of(System.getProperty("fettle.root", "."), "target", "bench");
-      Files.createDirectories(folder);
-      file = folder.resolve(selection().name().toLowerCase(java.util.Locale.ROOT) + ".json");
-    }
-    Files.writeString(file, GSON.toJson(report));
-    System.err.println("written: " + file);
+  /** The form of the command, which its file is named after. */
+  private String form() {
+    return sparse
+        ? "sparse"
+        : kernels ? "kernels" : selection().name().toLowerCase(java.util.Locale.ROOT);
   }
 }

@@ -41,12 +41,13 @@ final class ChildJvm {
               System.getProperty("java.class.path"),
               mainClass.getName(),
               request.apply(answer)));
-      Process child =
+      ProcessBuilder child =
           new ProcessBuilder(command)
               .redirectOutput(ProcessBuilder.Redirect.INHERIT)
-              .redirectError(ProcessBuilder.Redirect.INHERIT)
-              .start();
-      int status = child.waitFor();
+              .redirectError(ProcessBuilder.Redirect.INHERIT);
+      // So that a peer's OpenBLAS picks its kernels for this CPU.
+      child.environment().keySet().removeAll(List.of("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"));
+      int status = child.start().waitFor();
       if (status != 0) {
         throw new IllegalStateException(what + ": the child ended with status " + status);
       }

@@ -27,11 +27,18 @@ final class KernelBench {
   private static final double CEILING_BYTES = 12;
 
   /** What the child is asked. */
-  private record Request(String only, Rounds.Settings settings, boolean peers, String answer) {}
+  private record Request(
+      boolean sparse, String only, Rounds.Settings settings, boolean peers, String answer) {}
 
   private KernelBench() {}
 
-  static List<KernelResult> run(Pattern only, Rounds.Settings settings, boolean peers)
+  /** The kernels, or the sparse products alone. */
+  static List<KernelCase> cases(boolean sparse) {
+    return sparse ? ProductCases.sparse() : KernelCases.all();
+  }
+
+  static List<KernelResult> run(
+      boolean sparse, Pattern only, Rounds.Settings settings, boolean peers)
       throws IOException, InterruptedException {
     String pattern = only == null ? "" : only.pattern();
     String answer =
@@ -39,7 +46,7 @@ final class KernelBench {
             "the kernels",
             KernelBench.class,
             List.of("-XX:ActiveProcessorCount=1", "-XX:MaxDirectMemorySize=4g", "-Xmx1g"),
-            file -> GSON.toJson(new Request(pattern, settings, peers, file.toString())));
+            file -> GSON.toJson(new Request(sparse, pattern, settings, peers, file.toString())));
     return List.of(GSON.fromJson(answer, KernelResult[].class));
   }
 
@@ -49,7 +56,7 @@ final class KernelBench {
     Pattern only = Pattern.compile(request.only);
     List<Peer> peers = request.peers ? Peer.all() : List.of();
     List<KernelResult> results = new ArrayList<>();
-    for (KernelCase one : KernelCases.all()) {
+    for (KernelCase one : cases(request.sparse)) {
       if (only.matcher(one.name()).find()) {
         System.err.println(one.name() + " " + one.size());
         results.add(measure(one, peers, request.settings));
@@ -65,14 +72,14 @@ final class KernelBench {
     Map<String, Tensor> arrays = new LinkedHashMap<>();
     List<Contestant> contestants = new ArrayList<>();
     contestants.add(contestant("ours", one.make().on(Backend.named("cpu"), arrays)));
-    if (one.bytes() > 0) {
+    if (!one.isProduct()) {
       contestants.add(new Roof());
     }
-    String peerName = "";
+    Peer.Operation known = null;
     for (Peer peer : peers) {
       Peer.Operation operation = peer.kernel(one.name(), arrays);
       if (operation != null) {
-        peerName = operation.name();
+        known = operation;
         contestants.add(contestant("peer", operation.run()));
       }
     }
@@ -84,7 +91,7 @@ final class KernelBench {
     }
     Result.Fork fork = new Result.Fork("ours", nanos);
     double ofCeiling =
-        one.bytes() > 0
+        !one.isProduct()
             ? fork.speed("ours", "ceiling")
                 * (one.bytes() * one.elements())
                 / (CEILING_BYTES * CEILING_ELEMENTS)
@@ -93,10 +100,13 @@ final class KernelBench {
         one.name(),
         one.size(),
         one.bytes(),
+        one.operations(),
         fork.nanosPerStep("ours") / one.elements(),
         ofCeiling,
-        peerName,
-        peerName.isEmpty() ? Double.NaN : fork.speed("ours", "peer"));
+        known == null ? "" : known.name(),
+        known == null ? Double.NaN : fork.speed("ours", "peer"),
+        known == null ? 0 : known.operations(),
+        known == null ? 0 : known.bytes());
   }
 
   private static Contestant contestant(String name, Runnable work) {

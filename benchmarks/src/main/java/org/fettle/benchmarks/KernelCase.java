@@ -10,10 +10,18 @@ import org.fettle.Tensor;
  * @param name such as {@code quantize.int8}; a peer knows it by this
  * @param size what tables call its size, such as {@code 1e7} or {@code 1024^3}
  * @param elements what times are divided by: elements, or multiply-adds of a product
- * @param bytes counted bytes per element: what the memory's roof is made of; 0 for products
+ * @param bytes counted bytes per element: what the memory's roof is made of; of a product per
+ *     multiply-add of the dense one, every operand and the result once
+ * @param operations of a product, per multiply-add of the dense one: 2, or less where zeros are
+ *     left out; 0 for everything else, whose operations nobody counts
  * @param make makes the kernel on its arrays
  */
-record KernelCase(String name, String size, double elements, double bytes, Make make) {
+record KernelCase(
+    String name, String size, double elements, double bytes, double operations, Make make) {
+  boolean isProduct() {
+    return operations > 0;
+  }
+
   /** Makes a kernel. */
   interface Make {
     /**

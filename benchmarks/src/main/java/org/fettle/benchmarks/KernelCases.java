@@ -5,13 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import org.fettle.BinaryProduct;
 import org.fettle.CodeBook;
 import org.fettle.DType;
 import org.fettle.DelayedScaling;
 import org.fettle.Gradients;
 import org.fettle.IntegerFormat;
-import org.fettle.IntegerProduct;
 import org.fettle.MicroscalingFormat;
 import org.fettle.Minifloat;
 import org.fettle.Quantized;
@@ -22,11 +20,9 @@ import org.fettle.averages.MovingAverage;
 import org.fettle.merge.LinearCombination;
 import org.fettle.recipes.EcoWeights;
 import org.fettle.recipes.LearnedStep;
-import org.fettle.sparsity.CsrMatrix;
 import org.fettle.sparsity.Masks;
 import org.fettle.sparsity.NmPattern;
 import org.fettle.sparsity.Selection;
-import org.fettle.sparsity.Semi24;
 
 /** The kernels besides steps that are measured: {@code ./fettle bench --kernels}. */
 final class KernelCases {
@@ -34,7 +30,6 @@ final class KernelCases {
   private static final int LARGE = 10_000_000;
 
   private static final int ROWS = 1_000;
-  private static final int SIDE = 1_024;
   private static final int PATTERN = 65_521;
 
   private KernelCases() {}
@@ -44,16 +39,7 @@ final class KernelCases {
     formats(cases);
     steps(cases);
     masks(cases);
-    for (int side : new int[] {1024, 2048}) {
-      cases.add(integers("product.int8", side, side, side));
-    }
-    cases.add(integers("product.int8.tall", 8192, 64, 300));
-    cases.add(integers("product.int8.skinny", 16, 4096, 1000));
-    cases.add(binary(SIDE));
-    for (int percent : new int[] {50, 80, 90, 95, 98, 99}) {
-      cases.add(csr(percent));
-    }
-    cases.add(semi24());
+    cases.addAll(ProductCases.all());
     return cases;
   }
 
@@ -152,6 +138,7 @@ final class KernelCases {
         "1e7",
         (double) ROWS * columns,
         bytes,
+        0,
         (backend, arrays) -> {
           Tensor x = floats(arrays, "x", ROWS, columns);
           Quantized q =
@@ -244,87 +231,11 @@ final class KernelCases {
             }));
   }
 
-  private static KernelCase integers(String name, int rows, int columns, int depth) {
-    return product(
-        name,
-        rows,
-        columns,
-        depth,
-        (backend, arrays) -> {
-          Tensor left = bytes(arrays, "left", rows, depth);
-          Tensor right = bytes(arrays, "right", columns, depth);
-          Tensor result = Tensor.allocate(DType.I32, rows, columns);
-          IntegerProduct product = IntegerProduct.on(backend);
-          return () -> product.multiply(left, right, IntegerProduct.Epilogue.NONE, result);
-        });
-  }
-
-  private static KernelCase binary(int side) {
-    return product(
-        "product.binary",
-        side,
-        side,
-        side,
-        (backend, arrays) -> {
-          BinaryProduct product = BinaryProduct.on(backend);
-          Tensor packed = Tensor.allocate(DType.I64, side, BinaryProduct.words(side));
-          product.pack(floats(arrays, "x", side, side), packed);
-          Tensor result = Tensor.allocate(DType.I32, side, side);
-          return () -> product.multiply(side, packed, packed, null, result);
-        });
-  }
-
-  /** Times are per multiply-add of the dense product, so that they compare with its. */
-  private static KernelCase csr(int percent) {
-    return product(
-        "product.csr" + percent,
-        SIDE,
-        SIDE,
-        SIDE,
-        (backend, arrays) -> {
-          Tensor weight = floats(arrays, "right", SIDE, SIDE);
-          Tensor mask = Tensor.allocate(DType.BIT, SIDE, SIDE);
-          long kept = weight.elements() * (100 - percent) / 100;
-          Selection.on(backend).keepLargest(kept, weight, mask);
-          CsrMatrix matrix = CsrMatrix.of(backend, mask, weight);
-          Tensor x = floats(arrays, "left", SIDE, SIDE);
-          Tensor y = Tensor.allocate(DType.F32, SIDE, SIDE);
-          return () -> matrix.multiply(x, y);
-        });
-  }
-
-  private static KernelCase semi24() {
-    return product(
-        "product.2:4",
-        SIDE,
-        SIDE,
-        SIDE,
-        (backend, arrays) -> {
-          Tensor weight = floats(arrays, "right", SIDE, SIDE);
-          Tensor mask = Tensor.allocate(DType.BIT, SIDE, SIDE);
-          new NmPattern(2, 4).mask(backend, weight, mask);
-          Tensor values = Tensor.allocate(DType.F32, SIDE, SIDE / 2);
-          Tensor codes = Tensor.allocate(DType.U8, SIDE, SIDE / 8);
-          Semi24 format = Semi24.on(backend);
-          format.compress(weight, mask, values, codes, Semi24.Layout.CANONICAL);
-          Tensor x = floats(arrays, "left", SIDE, SIDE);
-          Tensor y = Tensor.allocate(DType.F32, SIDE, SIDE);
-          return () -> format.multiply(values, codes, x, y);
-        });
-  }
-
-  private static KernelCase product(
-      String name, int rows, int columns, int depth, KernelCase.Make make) {
-    String size =
-        rows == columns && rows == depth ? rows + "^3" : rows + "x" + columns + "x" + depth;
-    return new KernelCase(name, size, (double) rows * columns * depth, 0, make);
-  }
-
   private static KernelCase large(String name, double bytes, KernelCase.Make make) {
-    return new KernelCase(name, "1e7", LARGE, bytes, make);
+    return new KernelCase(name, "1e7", LARGE, bytes, 0, make);
   }
 
-  private static Tensor floats(Map<String, Tensor> arrays, String name, long... shape) {
+  static Tensor floats(Map<String, Tensor> arrays, String name, long... shape) {
     Tensor tensor = Tensor.allocate(DType.F32, shape);
     var buffer = tensor.buffer().order(ByteOrder.nativeOrder()).asFloatBuffer();
     Random random = new Random(name.hashCode());
@@ -339,7 +250,7 @@ final class KernelCases {
     return tensor;
   }
 
-  private static Tensor bytes(Map<String, Tensor> arrays, String name, long... shape) {
+  static Tensor bytes(Map<String, Tensor> arrays, String name, long... shape) {
     Tensor tensor = Tensor.allocate(DType.I8, shape);
     byte[] values = new byte[(int) tensor.bytes()];
     new Random(1).nextBytes(values);

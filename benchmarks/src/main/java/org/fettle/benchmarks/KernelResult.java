@@ -9,22 +9,33 @@ import java.util.Locale;
  *
  * @param name the case's
  * @param size of the case
- * @param bytes counted bytes per element; 0 for products
+ * @param bytes counted bytes per element, or per multiply-add of a product
+ * @param operations per multiply-add of the dense product; 0 where they are not counted
  * @param nanos ours, nanoseconds per element, or per multiply-add of a product
  * @param ofCeiling counted bytes per second over those of the memory ceiling; NaN for products
  * @param peer what the peer ran; empty where it has no such operation
  * @param timesPeer how many times as fast ours is; NaN without a peer
+ * @param peerOperations as {@code operations}, of the peer; 0: the same
+ * @param peerBytes as {@code bytes}, of the peer; 0: the same
  */
 record KernelResult(
     String name,
     String size,
     double bytes,
+    double operations,
     double nanos,
     double ofCeiling,
     String peer,
-    double timesPeer) {
+    double timesPeer,
+    double peerOperations,
+    double peerBytes) {
   boolean isProduct() {
-    return bytes == 0;
+    return operations > 0;
+  }
+
+  /** Whether zeros are left out that the peer multiplies by. */
+  boolean isSparse() {
+    return isProduct() && operations < 2;
   }
 
   private static final List<String> COLUMNS =

@@ -6,7 +6,10 @@ import org.bytedeco.javacpp.annotation.Name;
 import org.bytedeco.javacpp.annotation.NoException;
 import org.bytedeco.javacpp.annotation.Platform;
 
-/** The memory ceiling's native code; the contracts are in {@code benchmarks/native/passes.h}. */
+/**
+ * The native code of the ceilings of memory and arithmetic; the contracts are in {@code
+ * benchmarks/native/passes.h}.
+ */
 @Platform(include = "passes.h", library = "jnifettle_benchmarks")
 @NoException
 final class Passes {
@@ -30,4 +33,7 @@ final class Passes {
       long first,
       long last,
       long ahead);
+
+  @Name("fettle_peak_run")
+  static native long peak(int kind, int tier, long rounds);
 }

@@ -26,8 +26,14 @@ public interface Peer {
    *
    * @param name what tables call it
    * @param run does it once
+   * @param operations that it does per multiply-add of a dense product; 0: as many as the case
+   * @param bytes per multiply-add that it cannot do without; 0: as many as the case
    */
-  record Operation(String name, Runnable run) {}
+  record Operation(String name, Runnable run, double operations, double bytes) {
+    Operation(String name, Runnable run) {
+      this(name, run, 0, 0);
+    }
+  }
 
   /**
    * The peer's way to do what a kernel does, on one thread.

@@ -11,9 +11,12 @@ import java.util.TreeMap;
  *
  * @param machine where it was measured
  * @param command what was run
+ * @param measured when, such as {@code 2026-11-27 06:00 UTC}
+ * @param ceilings what the machine allowed then
  * @param results one per case
  */
-record Report(Machine machine, String command, List<Result> results) {
+record Report(
+    Machine machine, String command, String measured, Ceilings ceilings, List<Result> results) {
   private static final List<String> OTHERS = List.of("cpu-v3", "java", "libtorch", "libtorch-step");
 
   /** One line {@code name ratio} per ratio. */

@@ -52,7 +52,13 @@ public final class Libtorch implements Peer {
       Tensor left = matrix(arrays.get("left"), torch.ScalarType.Float);
       Tensor right = matrix(arrays.get("right"), torch.ScalarType.Float).t();
       Tensor out = torch.mm(left, right);
-      return new Operation("mm, dense", () -> torch.mm_out(out, left, right).close());
+      double entries = (double) left.numel() + right.numel() + out.numel();
+      double multiplyAdds = (double) out.numel() * left.size(1);
+      return new Operation(
+          "mm, dense",
+          () -> torch.mm_out(out, left, right).close(),
+          2,
+          Float.BYTES * entries / multiplyAdds);
     }
     if (name.startsWith("product.int8")) {
       return new Operation(

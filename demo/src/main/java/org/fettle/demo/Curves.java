@@ -1,11 +1,12 @@
 package org.fettle.demo;
 
-import static org.fettle.demo.Html.format;
+import static org.fettle.page.Markup.format;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.DoubleStream;
+import org.fettle.page.Chart;
 
 /** The charts of a family. */
 final class Curves {
@@ -75,9 +76,16 @@ final class Curves {
     for (Result result : results) {
       svg.append(
           chart.curve(
-              result.row().name(), html.style(result, family), curve.apply(result), dotted));
+              result.row().name(),
+              html.style(result, family),
+              points(curve.apply(result)),
+              dotted));
     }
     return svg.append(chart.close()).toString();
+  }
+
+  private static List<Chart.Point> points(List<Result.Point> curve) {
+    return curve.stream().map(point -> new Chart.Point(point.epoch(), point.value())).toList();
   }
 
   private DoubleStream values(Function<Result, List<Result.Point>> curve) {

@@ -1,8 +1,9 @@
 package org.fettle.demo;
 
+import static org.fettle.page.Markup.format;
+
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Stream;
 
 /** What the parts of the page have in common: text, numbers, and how a row is drawn. */
@@ -40,20 +41,6 @@ final class Html {
   /** How a row is drawn among a family. */
   String style(Result result, Family family) {
     return isReference(result, family) ? "--c:var(--soft);--d:none" : style(result);
-  }
-
-  /** Formats numbers the same way everywhere. */
-  static String format(String format, Object... values) {
-    return String.format(Locale.ROOT, format, values);
-  }
-
-  /** Text from outside. */
-  static String escape(String text) {
-    return text.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace("\"", "&quot;")
-        .replace("'", "&#39;");
   }
 
   static String percent(double share) {

@@ -2,6 +2,9 @@ package org.fettle.demo;
 
 import java.util.List;
 import java.util.function.ToDoubleFunction;
+import org.fettle.page.Chart;
+import org.fettle.page.Markup;
+import org.fettle.page.Names;
 
 /** Charts of bytes against accuracy, all rows together. */
 final class Memory {
@@ -33,7 +36,7 @@ final class Memory {
     StringBuilder legend = new StringBuilder();
     for (Family family : html.families()) {
       legend.append(
-          Html.format(
+          Markup.format(
               "<span><span class='swatch' style='%s'></span>%s</span>",
               html.familyStyle(family), family.title()));
     }
@@ -84,7 +87,7 @@ final class Memory {
           high,
           true,
           powers.stream().filter(power -> power >= low && power <= high).toList(),
-          value -> Html.format("%.4f", value).replaceAll("\\.?0+$", ""));
+          value -> Markup.format("%.4f", value).replaceAll("\\.?0+$", ""));
     }
     double high = Math.ceil((most + 2) / 2) * 2;
     return new Chart.Axis(

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.fettle.DType;
 import org.fettle.Tensor;
+import org.fettle.page.Markup;
 import org.fettle.pruning.SrSte;
 import org.fettle.recipes.EcoWeights;
 import org.fettle.steps.Adafactor;
@@ -102,7 +103,7 @@ final class Movers {
    */
   static Mover.Kind dhspg(double lr, double decay, double start, double sparsity, double lambda) {
     return new Mover.Kind(
-        Html.format(
+        Markup.format(
             "Dhspg[AdamW, lr=%s, weightDecay=%s, start=%s, sparsity=%s, lambda=%s]",
             lr, decay, start, sparsity, lambda),
         Place::isHiddenWeight,
@@ -123,7 +124,7 @@ final class Movers {
   /** ECO: weights of 8 or 4 bits and nothing else. */
   static Mover.Kind eco(EcoWeights.Format format, double lr, double decay) {
     return new Mover.Kind(
-        Html.format("EcoWeights[%s, Adam, lr=%s, weightDecay=%s, stochastic]", format, lr, decay),
+        Markup.format("EcoWeights[%s, Adam, lr=%s, weightDecay=%s, stochastic]", format, lr, decay),
         format + " alone",
         Place::isWeight,
         (context, places) -> new Eco(context, places, format, lr, decay));

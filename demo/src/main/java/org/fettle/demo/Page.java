@@ -1,19 +1,17 @@
 package org.fettle.demo;
 
-import static org.fettle.demo.Html.escape;
-import static org.fettle.demo.Html.format;
 import static org.fettle.demo.Html.percent;
+import static org.fettle.page.Markup.escape;
+import static org.fettle.page.Markup.format;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.fettle.page.Template;
 
 /** The results as one self-contained HTML page. */
 final class Page {
@@ -48,11 +46,7 @@ final class Page {
 
   /** Writes the page, with the folders that it needs. */
   void write(Path file) throws IOException {
-    Path folder = file.toAbsolutePath().getParent();
-    if (folder != null) {
-      Files.createDirectories(folder);
-    }
-    Files.writeString(file, text());
+    Template.write(file, text());
   }
 
   String text() throws IOException {
@@ -60,8 +54,8 @@ final class Page {
     Pictures pictures = new Pictures(data, results, best, html);
     Map<String, String> parts = new LinkedHashMap<>();
     parts.put("title", title());
-    parts.put("css", resource("page.css"));
-    parts.put("js", resource("page.js"));
+    parts.put("css", Template.css() + resource("demo.css"));
+    parts.put("js", Template.legendScript() + resource("page.js"));
     parts.put("lede", lede());
     parts.put("facts", facts());
     parts.put("families", families());
@@ -80,20 +74,11 @@ final class Page {
     parts.put("how", how());
     parts.put("about", about());
     parts.put("machine", machine());
-    String page = resource("page.html");
-    for (Map.Entry<String, String> part : parts.entrySet()) {
-      page = page.replace("{{" + part.getKey() + "}}", part.getValue());
-    }
-    return page;
+    return Template.fill(resource("page.html"), parts);
   }
 
   private static String resource(String name) throws IOException {
-    try (InputStream in = Page.class.getResourceAsStream(name)) {
-      if (in == null) {
-        throw new IOException("the demo's resource " + name + " is missing from its jar");
-      }
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    }
+    return Template.resource(Page.class, name);
   }
 
   private String title() {
@@ -150,13 +135,21 @@ final class Page {
     for (Family family : html.families()) {
       Curves curves = new Curves(family, html);
       families.append(
-          section
-              .replace("{{id}}", family.id())
-              .replace("{{title}}", escape(family.title()))
-              .replace("{{about}}", escape(family.about()))
-              .replace("{{legend}}", curves.legend())
-              .replace("{{lossChart}}", curves.loss())
-              .replace("{{accuracyChart}}", curves.accuracy()));
+          Template.fill(
+              section,
+              Map.of(
+                  "id",
+                  family.id(),
+                  "title",
+                  escape(family.title()),
+                  "about",
+                  escape(family.about()),
+                  "legend",
+                  curves.legend(),
+                  "lossChart",
+                  curves.loss(),
+                  "accuracyChart",
+                  curves.accuracy())));
     }
     return families.toString();
   }

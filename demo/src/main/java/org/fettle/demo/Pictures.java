@@ -1,7 +1,7 @@
 package org.fettle.demo;
 
-import static org.fettle.demo.Html.escape;
-import static org.fettle.demo.Html.format;
+import static org.fettle.page.Markup.escape;
+import static org.fettle.page.Markup.format;
 
 import java.util.Arrays;
 import java.util.Comparator;

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import org.fettle.page.Markup;
 
 /** The results as text. */
 final class Table {
@@ -62,7 +63,7 @@ final class Table {
   /** The share of weights that are not 0, where it matters. */
   static String density(Result result) {
     return result.row().family() == Family.SPARSE
-        ? Html.format("%.1f %%", 100 * result.footprint().density())
+        ? Markup.format("%.1f %%", 100 * result.footprint().density())
         : "";
   }
 }

@@ -1,10 +1,10 @@
-package org.fettle.demo;
+package org.fettle.page;
 
 import java.util.ArrayList;
 import java.util.List;
 
 /** Finds room for names beside points. A name without room is left out. */
-final class Names {
+public final class Names {
   private static final double LETTER_WIDTH = 7.3;
   private static final double HEIGHT = 12;
   private static final double GAP = 11;
@@ -20,17 +20,17 @@ final class Names {
   }
 
   /** Names in a drawing of that width. */
-  Names(int width) {
+  public Names(int width) {
     rightEnd = width - 4;
   }
 
   /** Nothing is to cover the point there. */
-  void keepFree(double x, double y) {
+  public void keepFree(double x, double y) {
     taken.add(new Box(x - 6, x + 6, y - 6, y + 6));
   }
 
   /** The text element for the point there, or an empty text. */
-  String place(String name, double x, double y) {
+  public String place(String name, double x, double y) {
     double width = LETTER_WIDTH * name.length();
     for (double down : new double[] {0, 9, -9, 16, -16, 24, -24}) {
       for (boolean leftwards : new boolean[] {false, true}) {
@@ -40,7 +40,7 @@ final class Names {
             && left + width <= rightEnd
             && taken.stream().noneMatch(box::overlaps)) {
           taken.add(box);
-          return Html.format(
+          return Markup.format(
               "<text x='%.1f' y='%.1f' text-anchor='%s'>%s</text>",
               leftwards ? x - GAP : x + GAP, y + down + 4, leftwards ? "end" : "start", name);
         }

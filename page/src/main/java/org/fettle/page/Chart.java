@@ -1,7 +1,8 @@
-package org.fettle.demo;
+package org.fettle.page;
+
+import static org.fettle.page.Markup.format;
 
 import java.util.List;
-import java.util.Locale;
 import java.util.function.DoubleFunction;
 
 /**
@@ -13,14 +14,14 @@ import java.util.function.DoubleFunction;
  * @param width of the drawing
  * @param height of the drawing
  */
-record Chart(String title, Axis x, Axis y, int width, int height) {
+public record Chart(String title, Axis x, Axis y, int width, int height) {
   private static final int LEFT = 52;
   private static final int RIGHT = 14;
   private static final int TOP = 14;
   private static final int BOTTOM = 44;
 
   /** A frame of the usual size. */
-  Chart(String title, Axis x, Axis y) {
+  public Chart(String title, Axis x, Axis y) {
     this(title, x, y, 560, 350);
   }
 
@@ -34,7 +35,7 @@ record Chart(String title, Axis x, Axis y, int width, int height) {
    * @param ticks where values are written
    * @param text how a value is written
    */
-  record Axis(
+  public record Axis(
       String label,
       double low,
       double high,
@@ -43,25 +44,33 @@ record Chart(String title, Axis x, Axis y, int width, int height) {
       DoubleFunction<String> text) {
 
     /** Where a value lies, 0 to 1 within the frame. */
-    double at(double value) {
+    public double at(double value) {
       return logarithmic
           ? Math.log(value / low) / Math.log(high / low)
           : (value - low) / (high - low);
     }
   }
 
+  /**
+   * A point of a curve.
+   *
+   * @param x its value on the horizontal axis
+   * @param y its value on the vertical axis
+   */
+  public record Point(double x, double y) {}
+
   /** Where a value lies in the drawing, from the left. */
-  double left(double value) {
+  public double left(double value) {
     return LEFT + x.at(value) * (width - LEFT - RIGHT);
   }
 
   /** Where a value lies in the drawing, from the top. */
-  double top(double value) {
+  public double top(double value) {
     return height - BOTTOM - y.at(value) * (height - TOP - BOTTOM);
   }
 
   /** The start of the SVG, up to the frame's content. */
-  String open(String id) {
+  public String open(String id) {
     StringBuilder svg = new StringBuilder();
     append(
         svg,
@@ -119,32 +128,33 @@ record Chart(String title, Axis x, Axis y, int width, int height) {
   }
 
   /** A curve, with dots or without; the values are kept for the readout under the pointer. */
-  String curve(String row, String style, List<Result.Point> points, boolean dotted) {
+  public String curve(String row, String style, List<Point> points, boolean dotted) {
     StringBuilder dots = new StringBuilder();
     StringBuilder at = new StringBuilder();
     StringBuilder values = new StringBuilder();
-    for (Result.Point point : points) {
-      if (Double.isFinite(point.value()) && !(y.logarithmic() && point.value() <= 0)) {
-        append(at, "%.1f,%.1f ", left(point.epoch()), top(point.value()));
-        append(values, "%.3f:%s;", point.epoch(), y.text().apply(point.value()));
+    for (Point point : points) {
+      if (Double.isFinite(point.y()) && !(y.logarithmic() && point.y() <= 0)) {
+        append(at, "%.1f,%.1f ", left(point.x()), top(point.y()));
+        append(values, "%.3f:%s;", point.x(), y.text().apply(point.y()));
         if (dotted) {
           append(
               dots,
               "<circle class='dot' data-row='%s' style='%s' cx='%.1f' cy='%.1f' r='2.8'/>",
               row,
               style,
-              left(point.epoch()),
-              top(point.value()));
+              left(point.x()),
+              top(point.y()));
         }
       }
     }
-    return String.format(
+    return format(
         "<polyline class='curve' data-row='%s' style='%s' points='%s' data-values='%s'/>%s",
         row, style, at.toString().strip(), values, dots);
   }
 
   /** A point, with the element that names it or an empty text. */
-  String point(String row, String style, boolean hollow, double atX, double atY, String name) {
+  public String point(
+      String row, String style, boolean hollow, double atX, double atY, String name) {
     StringBuilder svg = new StringBuilder();
     append(
         svg,
@@ -162,11 +172,11 @@ record Chart(String title, Axis x, Axis y, int width, int height) {
   }
 
   /** The end of the SVG. */
-  String close() {
+  public String close() {
     return "</g><line class='cursor' y1='" + TOP + "' y2='" + (height - BOTTOM) + "'/></svg>";
   }
 
   private static void append(StringBuilder to, String format, Object... values) {
-    to.append(String.format(Locale.ROOT, format, values));
+    to.append(Markup.format(format, values));
   }
 }
