@@ -99,6 +99,11 @@ static void tileAmx(const fettle_call& call, const ProductTile& t) {
 
 static void rangeAmx(const fettle_call& call, int64_t first, int64_t last) {
   tilesOpen();
-  for (int64_t unit = first; unit < last; unit++) tileAmx(call, productTile(call, unit));
+  ProductTile t;
+  openTile(call, t);
+  for (int64_t unit = first; unit < last; unit++) {
+    placeTile(call, unit, t);
+    tileAmx(call, t);
+  }
   tilesClose();
 }

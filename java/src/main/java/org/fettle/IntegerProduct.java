@@ -116,47 +116,50 @@ public final class IntegerProduct {
       return;
     }
     boolean cpu = backend.name().startsWith("cpu");
-    int path = cpu ? ProductPath.of(backend).code() : 0;
+    ProductPath path = cpu ? ProductPath.of(backend) : ProductPath.AVX2;
     Engine engine = backend.engine();
+    KernelCall call =
+        new KernelCall(IntegerProductKernels.INTEGER)
+            .arrays(
+                left, null, result, epilogue.rowScales(), epilogue.columnScales(), epilogue.bias())
+            .integers(
+                rows,
+                columns,
+                depth,
+                epilogue.zeroPoint(),
+                path.code(),
+                stride(epilogue.rowScales()),
+                stride(epilogue.columnScales()))
+            .numbers(epilogue.multiplier())
+            .units(
+                IntegerProductKernels.covers(rows, IntegerProductKernels.ROWS)
+                    * IntegerProductKernels.covers(columns, IntegerProductKernels.COLUMNS),
+                work(rows, columns, depth));
+    if (cpu && path != ProductPath.AMX && rows <= IntegerProductKernels.ROWS) {
+      // Every part of the right operand is used by one unit, which packs it.
+      engine.run(call.array(7, right));
+      return;
+    }
     long panels = IntegerProductKernels.covers(columns, IntegerProductKernels.PANEL_ROWS);
     Tensor packed =
         engine.allocate(
             DType.U8,
             new long[] {Math.max(1, panels * IntegerProductKernels.panelBytes(depth))},
             0);
-    Tensor sums = engine.allocate(DType.I32, new long[] {columns}, 1);
+    Tensor sums = null;
     try {
+      sums = engine.allocate(DType.I32, new long[] {columns}, 1);
       engine.run(
           new KernelCall(IntegerProductKernels.PACK)
               .arrays(right, packed, sums)
               .integers(columns, depth)
               .units(panels, right.elements()));
-      long units =
-          IntegerProductKernels.covers(rows, IntegerProductKernels.ROWS)
-              * IntegerProductKernels.covers(columns, IntegerProductKernels.COLUMNS);
-      engine.run(
-          new KernelCall(IntegerProductKernels.INTEGER)
-              .arrays(
-                  left,
-                  packed,
-                  result,
-                  epilogue.rowScales(),
-                  epilogue.columnScales(),
-                  epilogue.bias(),
-                  sums)
-              .integers(
-                  rows,
-                  columns,
-                  depth,
-                  epilogue.zeroPoint(),
-                  path,
-                  stride(epilogue.rowScales()),
-                  stride(epilogue.columnScales()))
-              .numbers(epilogue.multiplier())
-              .units(units, work(rows, columns, depth)));
+      engine.run(call.array(1, packed).array(6, sums));
     } finally {
       engine.release(packed);
-      engine.release(sums);
+      if (sums != null) {
+        engine.release(sums);
+      }
     }
   }
 
