@@ -114,6 +114,10 @@ FETTLE_DEVICE void finish(const fettle_plan& plan, const fettle_tensor& tensor, 
       average.value[k] = movingAverage(average.value[k], p.value[k], tensor.average_keep, tensor.average_take);
     }
     storeQuad(plan, tensor, tensor.average, roundAverage, element, part, average);
+    if (tensor.average_due == 2.0f) {
+      p = average;
+      if (tensor.mask != nullptr) applyMask(kept, p);
+    }
   }
   if (tensor.copy.data != nullptr) storeQuad(plan, tensor, tensor.copy, roundCopy, element, part, p);
   storeQuad(plan, tensor, tensor.parameter, roundParameter, element, part, p);

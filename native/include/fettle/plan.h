@@ -67,7 +67,8 @@ enum fettle_warmup {
   /* and without end: */
   FETTLE_WARMUP_HALF_LIFE = 4,   /* min(d, 0.5^(1 / (r t))) */
   FETTLE_WARMUP_POWER = 5,       /* (1 - 1 / t)^d */
-  FETTLE_WARMUP_UNIFORM = 6      /* c / (c + 1), c = (i - W) / average_interval; moves where that is whole, i >= W */
+  FETTLE_WARMUP_UNIFORM = 6,     /* c / (c + 1), c = (i - W) / average_interval; moves where that is whole, i >= W */
+  FETTLE_WARMUP_LOOKAHEAD = 7    /* d; and whenever the average has moved, the parameter becomes what it is */
 };
 
 /* What becomes of a rule's states where the pruning mask is 0. The parameter is +0 there after every step. */
@@ -118,7 +119,7 @@ typedef struct fettle_tensor {
   float clip_factor;
   float average_keep;     /* a of average <- a * average + (1 - a) * parameter */
   float average_take;     /* 1 - a */
-  float average_due;      /* 0: the average rests in this step */
+  float average_due;      /* 0: the average rests in this step; 1: it moves; 2: and the parameter becomes the average */
   float coefficients[FETTLE_MAX_COEFFICIENTS];
 } fettle_tensor;
 

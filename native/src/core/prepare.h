@@ -54,7 +54,8 @@ FETTLE_FN double averageKeep(const fettle_plan& plan, int64_t step) {
     default:
       break;
   }
-  if (plan.average_warmup == FETTLE_WARMUP_NONE || iteration > plan.average_warmup_steps) return decay;
+  if (plan.average_warmup == FETTLE_WARMUP_NONE || plan.average_warmup == FETTLE_WARMUP_LOOKAHEAD) return decay;
+  if (iteration > plan.average_warmup_steps) return decay;
   if (plan.average_warmup == FETTLE_WARMUP_CONSTANT) return decay * ratio;
   const double left = plan.average_warmup_steps > 0.0 ? 1.0 - iteration / plan.average_warmup_steps : 0.0;
   if (plan.average_warmup == FETTLE_WARMUP_EXPONENTIAL) return decay * powerOf(ratio, left);
@@ -110,7 +111,8 @@ FETTLE_FN void preparePipeline(const fettle_plan& plan, fettle_tensor& tensor) {
   const double keep = averageKeep(plan, step);
   tensor.average_keep = float(keep);
   tensor.average_take = float(1.0 - keep);
-  tensor.average_due = averageMoves(plan, step) ? 1.0f : 0.0f;
+  const float moved = plan.average_warmup == FETTLE_WARMUP_LOOKAHEAD ? 2.0f : 1.0f;
+  tensor.average_due = averageMoves(plan, step) ? moved : 0.0f;
 }
 
 // What the rule is told of a tensor in the step that is being prepared.

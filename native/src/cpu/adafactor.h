@@ -127,7 +127,7 @@ struct CpuKernel<AdafactorSquares> {
       const int64_t n = AdafactorUpdate::endOf(call, unit) - start;
       adafactorDirection(call, start, n, u, v);
       lanes.clear();
-      accumulate(lanes, u, u, int(n));
+      accumulateSquares(lanes, u, int(n));
       arrayOf<double>(call, AdafactorUpdate::sums)[unit] = treeSum(lanes.sum, reductionLanes);
     }
   }

@@ -33,14 +33,25 @@ FETTLE_FN Vector decodeBf16(Codes codes) {
 
 FETTLE_FN Vector decodeF16(Codes codes) { return _mm512_cvtph_ps(codes.v); }
 
-FETTLE_FN Codes nearestBf16(Vector x) {
-  // Half a unit less one, and one more where the kept part is odd; NaN aside, a carry runs into the exponent as it should.
+// Words whose upper halves are the nearest bf16 codes, NaN aside.
+FETTLE_FN __m512i bf16Words(Vector x) {
+  // Half a unit less one, and one more where the kept part is odd; a carry runs into the exponent as it should.
   const __m512i bits = _mm512_castps_si512(x.v);
   const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
   const __m512i below = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
-  const __m512i sum = _mm512_mask_add_epi32(below, odd, below, _mm512_set1_epi32(1));
+  return _mm512_mask_add_epi32(below, odd, below, _mm512_set1_epi32(1));
+}
+
+FETTLE_FN Codes nearestBf16(Vector x) {
   const __mmask16 number = _mm512_cmp_ps_mask(x.v, x.v, _CMP_ORD_Q);
-  return {_mm512_mask_cvtepi32_epi16(_mm256_set1_epi16(0x7FC0), number, _mm512_srli_epi32(sum, 16))};
+  return {_mm512_mask_cvtepi32_epi16(_mm256_set1_epi16(0x7FC0), number, _mm512_srli_epi32(bf16Words(x), 16))};
+}
+
+// The nearest bf16 value.
+FETTLE_FN Vector toBf16(Vector x) {
+  const __mmask16 number = _mm512_cmp_ps_mask(x.v, x.v, _CMP_ORD_Q);
+  const __m512i upper = _mm512_set1_epi32(int(0xFFFF0000u));
+  return _mm512_castsi512_ps(_mm512_mask_and_epi32(_mm512_set1_epi32(0x7FC00000), number, bf16Words(x), upper));
 }
 
 FETTLE_FN Codes nearestF16(Vector x) {
@@ -78,12 +89,23 @@ FETTLE_FN __m128i lowHalves(__m256i words) {
   return _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
 }
 
-FETTLE_FN Codes nearestBf16(Vector x) {
+// Words whose upper halves are the nearest bf16 codes, NaN aside.
+FETTLE_FN __m256i bf16Words(Vector x) {
   const __m256i bits = _mm256_castps_si256(x.v);
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-  const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+  return _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+}
+
+FETTLE_FN Codes nearestBf16(Vector x) {
   const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x.v, x.v, _CMP_UNORD_Q));
-  return {lowHalves(_mm256_blendv_epi8(_mm256_srli_epi32(sum, 16), _mm256_set1_epi32(0x7FC0), nan))};
+  return {lowHalves(_mm256_blendv_epi8(_mm256_srli_epi32(bf16Words(x), 16), _mm256_set1_epi32(0x7FC0), nan))};
+}
+
+// The nearest bf16 value.
+FETTLE_FN Vector toBf16(Vector x) {
+  const __m256 nan = _mm256_cmp_ps(x.v, x.v, _CMP_UNORD_Q);
+  const __m256i upper = _mm256_and_si256(bf16Words(x), _mm256_set1_epi32(int(0xFFFF0000u)));
+  return _mm256_blendv_ps(_mm256_castsi256_ps(upper), _mm256_castsi256_ps(_mm256_set1_epi32(0x7FC00000)), nan);
 }
 
 FETTLE_FN Codes nearestF16(Vector x) {
@@ -93,9 +115,6 @@ FETTLE_FN Codes nearestF16(Vector x) {
 }
 
 #endif
-
-// The nearest bf16 value.
-FETTLE_FN Vector toBf16(Vector x) { return decodeBf16(nearestBf16(x)); }
 
 // An array of an elementwise format, from a tile's first element on. data is null where there is none.
 struct Array {

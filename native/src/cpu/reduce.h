@@ -4,6 +4,7 @@
 // added by halving trees. A product of two floats is exact in double, so fma and multiply-add agree.
 #pragma once
 
+#include "core/doubles.h"
 #include "core/tree.h"
 #include "core/vector.h"
 
@@ -15,39 +16,32 @@ struct Lanes {
   FETTLE_INLINE void clear() { memset(sum, 0, sizeof sum); }
 };
 
-// Adds a[i] * b[i], i < n; element 0 belongs to lane 0.
-static void accumulate(Lanes& lanes, const float* a, const float* b, int n) {
+// Adds a[i] * b[i], i < n; element 0 belongs to lane 0. Squares are widened once.
+template <bool squares>
+FETTLE_FN void accumulateProducts(Lanes& lanes, const float* a, const float* b, int n) {
+  constexpr int each = Doubles::lanes;
+  constexpr int width = 8 * each;
   const int whole = n / reductionLanes * reductionLanes;
-#if defined(__AVX512F__)
-  constexpr int width = 64;
   for (int block = 0; block < reductionLanes; block += width) {
-    __m512d sum[width / 8];
-    for (int k = 0; k < width / 8; k++) sum[k] = _mm512_load_pd(lanes.sum + block + 8 * k);
+    Doubles sum[8];
+    for (int k = 0; k < 8; k++) sum[k] = Doubles::load(lanes.sum + block + each * k);
     for (int i = block; i < whole; i += reductionLanes) {
-      for (int k = 0; k < width / 8; k++) {
-        const __m512d x = _mm512_cvtps_pd(_mm256_loadu_ps(a + i + 8 * k));
-        const __m512d y = _mm512_cvtps_pd(_mm256_loadu_ps(b + i + 8 * k));
-        sum[k] = _mm512_fmadd_pd(x, y, sum[k]);
+      for (int k = 0; k < 8; k++) {
+        const Doubles x = Doubles::widen(a + i + each * k);
+        sum[k] = fma(x, squares ? x : Doubles::widen(b + i + each * k), sum[k]);
       }
     }
-    for (int k = 0; k < width / 8; k++) _mm512_store_pd(lanes.sum + block + 8 * k, sum[k]);
+    for (int k = 0; k < 8; k++) sum[k].store(lanes.sum + block + each * k);
   }
-#else
-  constexpr int width = 32;
-  for (int block = 0; block < reductionLanes; block += width) {
-    __m256d sum[width / 4];
-    for (int k = 0; k < width / 4; k++) sum[k] = _mm256_load_pd(lanes.sum + block + 4 * k);
-    for (int i = block; i < whole; i += reductionLanes) {
-      for (int k = 0; k < width / 4; k++) {
-        const __m256d x = _mm256_cvtps_pd(_mm_loadu_ps(a + i + 4 * k));
-        const __m256d y = _mm256_cvtps_pd(_mm_loadu_ps(b + i + 4 * k));
-        sum[k] = _mm256_fmadd_pd(x, y, sum[k]);
-      }
-    }
-    for (int k = 0; k < width / 4; k++) _mm256_store_pd(lanes.sum + block + 4 * k, sum[k]);
-  }
-#endif
   for (int i = whole; i < n; i++) lanes.sum[i - whole] += double(a[i]) * double(b[i]);
+}
+
+[[maybe_unused]] static void accumulate(Lanes& lanes, const float* a, const float* b, int n) {
+  accumulateProducts<false>(lanes, a, b, n);
+}
+
+[[maybe_unused]] static void accumulateSquares(Lanes& lanes, const float* a, int n) {
+  accumulateProducts<true>(lanes, a, a, n);
 }
 
 // The largest of a[0 .. n) and what was there before; a NaN comes out. Exact, so the order does not matter.

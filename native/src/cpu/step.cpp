@@ -54,6 +54,7 @@ Tile tileAt(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor&
   tile.maskedStates = plan.masked_states;
   tile.averageKeep = tensor.average_keep;
   tile.averageTake = tensor.average_take;
+  tile.pulls = tensor.average_due == 2.0f;
   tile.transforms = !prologueOf(tensor).isIdentity();
   tile.n = n;
   return tile;
@@ -250,6 +251,8 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
   const Prologue prologue = normPrologueOf(tensor);
   const ChunkSpan span = spanOf(tensor, chunk);
   const bool masks = hides(plan, tensor);
+  // Squares of finite floats never add up to an infinite double, so where nothing is transformed the sum is the verdict.
+  const bool bare = !masks && prologue.isIdentity();
   bool finite = true;
   for (int64_t at = span.first; at < span.last; at += tileElements) {
     const int n = int(least(tileElements, span.last - at));
@@ -259,11 +262,16 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
       decodeTile(gradient, n, decoded);
       g = decoded;
     }
-    finite &= prologueTile(prologue, g, masks ? tensor.mask + at / 8 : nullptr, int(at % 8), n, values);
-    accumulate(lanes, values, values, n);
+    if (!bare) {
+      finite &= prologueTile(prologue, g, masks ? tensor.mask + at / 8 : nullptr, int(at % 8), n, values);
+      g = values;
+    }
+    accumulateSquares(lanes, g, n);
   }
+  const double sum = treeSum(lanes.sum, reductionLanes);
+  if (bare) finite = sum - sum == 0.0;
   if (!finite) __atomic_store_n(&plan.non_finite, 1, __ATOMIC_RELAXED);
-  plan.sums[tensor.first_chunk + chunk] = treeSum(lanes.sum, reductionLanes);
+  plan.sums[tensor.first_chunk + chunk] = sum;
 }
 
 void run(fettle_plan* plan, int phase, int gather, int64_t first, int64_t last) {

@@ -21,6 +21,7 @@ struct Tile {
   int64_t maskedStates;
   float averageKeep;
   float averageTake;
+  bool pulls;  // the parameter becomes the average
   bool transforms;  // whether the prologue does anything
   int64_t n;
 
@@ -34,6 +35,12 @@ struct Tile {
   FETTLE_INLINE bool hides() const { return mask != nullptr && maskedStates != FETTLE_MASKED_UPDATE; }
   // Which of the lanes from element i on the mask keeps; nothing behind element n - 1 is read.
   FETTLE_INLINE Mask kept(int64_t i) const { return keptLanes(mask + i / 8, firstBit, n - i); }
+  // The same where n is a multiple of the lanes: without a call in its loop, constants stay in registers.
+  FETTLE_INLINE Mask keptWhole(int64_t i) const { return keptLanes(mask + i / 8, firstBit); }
+  // Whether nothing but the rule is done.
+  FETTLE_INLINE bool isBare() const {
+    return mask == nullptr && average.data == nullptr && copy.data == nullptr && !transforms;
+  }
 };
 
 // What a step leaves of the states from element i on where the mask prunes. Called before anything is stored.
@@ -49,52 +56,64 @@ FETTLE_FN void maskStates(const Tile& tile, int64_t i, Mask kept, Vector* state)
 }
 
 // The whole pipeline, a vector at a time from memory to memory: n is a multiple of Vector::lanes. Each vector of every
-// array is loaded before the first store. pFormat, gFormat and stateFormat are formats or anyFormat.
-template <class R, int64_t pFormat, int64_t gFormat, int64_t stateFormat>
+// array is loaded before the first store. pFormat, gFormat and stateFormat are formats or anyFormat; a bare tile has
+// nothing but the rule to go through.
+template <class R, int64_t pFormat, int64_t gFormat, int64_t stateFormat, bool bare>
 static void updateVectors(const float* coefficients, const Prologue& givenPrologue, const Tile& givenTile) {
   typename R::Coefficients c;
   memcpy(&c, coefficients, sizeof c);
   // Copies, so that no store can be thought to change them.
   const Prologue prologue = givenPrologue;
   const Tile tile = givenTile;
+  const bool masks = !bare && tile.mask != nullptr;
+  const bool hides = !bare && tile.hides();
+  const bool averages = !bare && tile.average.data != nullptr;
+  const bool pulls = averages && tile.pulls;
   for (int64_t i = 0; i < tile.n; i += Vector::lanes) {
     Vector p = loadFrom<pFormat>(tile.p, i);
     Vector g = loadFrom<gFormat>(tile.g, i);
     Vector state[R::states + 1];
     for (int k = 0; k < R::states; k++) state[k] = loadFrom<stateFormat>(tile.state[k], i);
     Vector average(0.0f);
-    if (tile.average.data != nullptr) average = loadFrom<anyFormat>(tile.average, i);
-    if (tile.hides()) {
-      p = masked(p, tile.kept(i));
-      g = masked(g, tile.kept(i));
+    if (averages) average = loadFrom<anyFormat>(tile.average, i);
+    if (hides) {
+      p = masked(p, tile.keptWhole(i));
+      g = masked(g, tile.keptWhole(i));
     }
-    if (tile.transforms) g = prologue.apply(g);
+    if (!bare && tile.transforms) g = prologue.apply(g);
     R::update(c, p, g, state);
-    if (tile.mask != nullptr) p = masked(p, tile.kept(i));
-    if (tile.hides()) maskStates<R, stateFormat>(tile, i, tile.kept(i), state);
-    if (tile.average.data != nullptr) {
+    if (masks) p = masked(p, tile.keptWhole(i));
+    if (hides) maskStates<R, stateFormat>(tile, i, tile.keptWhole(i), state);
+    if (averages) {
       average = movingAverage(average, p, Vector(tile.averageKeep), Vector(tile.averageTake));
       storeTo<anyFormat>(tile.average, i, average);
+      if (pulls) p = masks ? masked(average, tile.keptWhole(i)) : average;
     }
-    if (tile.copy.data != nullptr) storeTo<anyFormat>(tile.copy, i, p);
+    if (!bare && tile.copy.data != nullptr) storeTo<anyFormat>(tile.copy, i, p);
     storeTo<pFormat>(tile.p, i, p);
     for (int k = 0; k < R::states; k++) storeTo<stateFormat>(tile.state[k], i, state[k]);
   }
 }
 
-// The same with a loop of its own for the most usual formats: a switch per array and vector would cost half as much
-// again as the rule.
+// For these formats, loops of their own with and without what may come before and after a rule.
+template <class R, int64_t pFormat, int64_t gFormat>
+static bool updateKnown(const float* coefficients, const Prologue& prologue, const Tile& tile) {
+  if (!tile.has(pFormat, gFormat, FETTLE_F32, R::states)) return false;
+  if (tile.isBare()) {
+    updateVectors<R, pFormat, gFormat, FETTLE_F32, true>(coefficients, prologue, tile);
+  } else {
+    updateVectors<R, pFormat, gFormat, FETTLE_F32, false>(coefficients, prologue, tile);
+  }
+  return true;
+}
+
+// A switch per array and vector would cost half as much again as the rule, so the most usual formats have none.
 template <class R>
 static void updateTile(const float* coefficients, const Prologue& prologue, const Tile& tile) {
-  if (tile.has(FETTLE_F32, FETTLE_F32, FETTLE_F32, R::states)) {
-    updateVectors<R, FETTLE_F32, FETTLE_F32, FETTLE_F32>(coefficients, prologue, tile);
-  } else if (tile.has(FETTLE_F32, FETTLE_BF16, FETTLE_F32, R::states)) {
-    updateVectors<R, FETTLE_F32, FETTLE_BF16, FETTLE_F32>(coefficients, prologue, tile);
-  } else if (tile.has(FETTLE_BF16, FETTLE_BF16, FETTLE_F32, R::states)) {
-    updateVectors<R, FETTLE_BF16, FETTLE_BF16, FETTLE_F32>(coefficients, prologue, tile);
-  } else {
-    updateVectors<R, anyFormat, anyFormat, anyFormat>(coefficients, prologue, tile);
-  }
+  if (updateKnown<R, FETTLE_F32, FETTLE_F32>(coefficients, prologue, tile)) return;
+  if (updateKnown<R, FETTLE_F32, FETTLE_BF16>(coefficients, prologue, tile)) return;
+  if (updateKnown<R, FETTLE_BF16, FETTLE_BF16>(coefficients, prologue, tile)) return;
+  updateVectors<R, anyFormat, anyFormat, anyFormat, false>(coefficients, prologue, tile);
 }
 
 // Runs gather k over a tile in scratch and leaves the terms of each sum in a[] and b[]; all of them are written to the

@@ -14,8 +14,9 @@ import org.fettle.averages.PowerProfile;
  * Warmup#EXPONENTIAL} gives a = decay * ratio^(1 - i / warmupSteps); later, and without warm-up, a
  * = decay.
  *
- * <p>Other profiles ride as well: {@link #halfLife}, {@link #power} and {@link #uniform}. Theirs
- * and more can also move outside a step ({@link org.fettle.averages.MovingAverage}).
+ * <p>Other profiles ride as well: {@link #halfLife}, {@link #power}, {@link #uniform} and {@link
+ * #lookahead}. Theirs and more can also move outside a step ({@link
+ * org.fettle.averages.MovingAverage}).
  *
  * @param decay the factor a, in [0, 1]; default 0.9999
  * @param warmup how a grows
@@ -42,7 +43,11 @@ public record Average(
     /** A power-function profile, whose deviation is the ratio ({@link Average#power}). */
     POWER(5),
     /** All captures count the same ({@link Average#uniform}). */
-    UNIFORM(6);
+    UNIFORM(6),
+    /**
+     * The decay; the parameters become the average whenever it moved ({@link Average#lookahead}).
+     */
+    LOOKAHEAD(7);
 
     private final int code;
 
@@ -103,6 +108,27 @@ public record Average(
     return new Average(0, Warmup.UNIFORM, start, 0, interval);
   }
 
+  /**
+   * Lookahead (arXiv:1907.08610), riding on the step: in every {@code interval}-th step of a tensor
+   * the slow weights move, {@code slow <- (1 - alpha) * slow + alpha * parameter}, and the
+   * parameter becomes the slow weight, each rounded to its own format; where a mask prunes it stays
+   * 0. The average tensor holds the slow weights and starts as a copy of the parameter. Costs its 8
+   * bytes in those steps and nothing in the others; {@link org.fettle.averages.Lookahead} is a pass
+   * of its own.
+   *
+   * @param alpha how far the slow weights go, in [0, 1]; published default 0.8, in the paper 0.5
+   * @param interval k, at least 1; default 5
+   */
+  public static Average lookahead(double alpha, long interval) {
+    Range.check("alpha", alpha, alpha >= 0 && alpha <= 1, "in [0, 1]");
+    return new Average(1 - alpha, Warmup.LOOKAHEAD, 0, 0, interval);
+  }
+
+  /** Whether the parameters become the average whenever it moved. */
+  public boolean pulls() {
+    return warmup == Warmup.LOOKAHEAD;
+  }
+
   /** Whether the average moves in a tensor's given step, the first being 1. */
   public boolean movesAt(long step) {
     Range.check("step", step, step >= 1, ">= 1");
@@ -126,7 +152,7 @@ public record Average(
       double before = (double) Math.max(0, (step - 1 - warmupSteps) / interval);
       return before / (before + 1.0);
     }
-    if (warmup == Warmup.NONE || iteration > (double) warmupSteps) {
+    if (warmup == Warmup.NONE || pulls() || iteration > (double) warmupSteps) {
       return decay;
     }
     if (warmup == Warmup.CONSTANT) {

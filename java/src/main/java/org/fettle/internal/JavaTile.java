@@ -63,6 +63,12 @@ final class JavaTile {
         }
         // An average of 16 bits is rounded to nearest: it has no policy of its own.
         encode(tensor, tensor.average, Rounding.NEAREST, ROUND_AVERAGE, at, n, average);
+        if (tensor.plan.average().pulls()) {
+          System.arraycopy(average, 0, p, 0, n);
+          if (tensor.mask != null) {
+            applyMask(tensor.mask, at, n, p);
+          }
+        }
       }
       if (tensor.copy != null) {
         encode(tensor, tensor.copy, tensor.plan.copyRounding(), ROUND_COPY, at, n, p);

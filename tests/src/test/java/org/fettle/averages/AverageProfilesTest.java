@@ -10,11 +10,13 @@ import java.util.List;
 import java.util.Random;
 import org.fettle.Average;
 import org.fettle.Backend;
+import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Plan;
 import org.fettle.Tensor;
 import org.fettle.replay.Workbench;
 import org.fettle.rules.Sgd;
+import org.fettle.sparsity.Masks;
 import org.junit.jupiter.api.Test;
 
 /** The profiles of averages, on a step and beside it, and the limits of what can be rebuilt. */
@@ -63,6 +65,67 @@ class AverageProfilesTest {
           }
           assertArrayEquals(
               bench.floats(beside), bench.floats(riding), name + ", " + rule + ", step " + step);
+        }
+      }
+    }
+  }
+
+  @Test
+  void lookaheadRidesOnAStep() {
+    for (Backend.Availability backend : Backend.all()) {
+      if (backend.isAvailable()) {
+        lookahead(backend.name(), false);
+        lookahead(backend.name(), true);
+      }
+    }
+  }
+
+  private static void lookahead(String name, boolean masks) {
+    Random random = new Random(4);
+    float[] values = new float[SIZE];
+    for (int i = 0; i < SIZE; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    try (Workbench bench = new Workbench(name)) {
+      Tensor weight = bench.tensor(values, SIZE);
+      Tensor slow = bench.tensor(values, SIZE);
+      Tensor twin = bench.tensor(values, SIZE);
+      Tensor slowTwin = bench.tensor(values, SIZE);
+      Tensor gradient = bench.tensor(values, SIZE);
+      Tensor mask = bench.tensor(DType.BIT, SIZE);
+      Masks.on(bench.backend()).fill(mask, false);
+      Parameter riding = Parameter.of(weight, gradient).withAverage(slow);
+      Lookahead beside = new Lookahead(bench.backend(), 0.8, 3, List.of(twin), List.of(slowTwin));
+      try (Plan plan =
+              Plan.builder()
+                  .group(new Sgd().withLr(0.1), masks ? riding.withMask(mask) : riding)
+                  .average(Average.lookahead(0.8, 3))
+                  .backend(bench.backend())
+                  .build();
+          Plan other =
+              Plan.builder()
+                  .group(new Sgd().withLr(0.1), Parameter.of(twin, gradient))
+                  .backend(bench.backend())
+                  .build()) {
+        for (int step = 1; step <= 7; step++) {
+          for (int i = 0; i < SIZE; i++) {
+            values[i] = (float) random.nextGaussian();
+          }
+          bench.put(gradient, values);
+          plan.step();
+          other.step();
+          boolean moved = beside.afterStep();
+          float[] seen = bench.floats(weight);
+          String what = name + ", step " + step;
+          if (masks) {
+            assertArrayEquals(new float[SIZE], seen, what);
+          } else {
+            assertArrayEquals(bench.floats(twin), seen, 1e-6f, what);
+            assertArrayEquals(bench.floats(slowTwin), bench.floats(slow), 1e-6f, what);
+            if (moved) {
+              assertArrayEquals(bench.floats(slow), seen, what);
+            }
+          }
         }
       }
     }

@@ -78,7 +78,8 @@ class ValuesMisuseTest {
     "Average.movesAt(long)",
     "Average.halfLife(double, double)",
     "Average.power(double)",
-    "Average.uniform(long, long)"
+    "Average.uniform(long, long)",
+    "Average.lookahead(double, long)"
   })
   void averages() {
     Average good = new Average(0.9);
@@ -99,6 +100,9 @@ class ValuesMisuseTest {
     Refusal.ofArgument(() -> Average.power(Double.NaN), "NaN");
     Refusal.ofArgument(() -> Average.uniform(-1, 1), "warmupSteps is -1");
     Refusal.ofArgument(() -> Average.uniform(0, 0), "interval is 0");
+    Refusal.ofArgument(() -> Average.lookahead(1.5, 5), "alpha is 1.5", "in [0, 1]");
+    Refusal.ofArgument(() -> Average.lookahead(Double.NaN, 5), "alpha is NaN");
+    Refusal.ofArgument(() -> Average.lookahead(0.5, 0), "interval is 0");
     assertEquals(1, new Average(1).decay());
     assertEquals(0, new Average(0).decay());
   }

@@ -155,7 +155,10 @@ record SameBitsCase(
     new Average(0.999).withWarmup(Average.Warmup.CONSTANT, 2, 0.5),
     new Average(0.99).withWarmup(Average.Warmup.LINEAR, 3, 0.25),
     new Average(0.75).withInterval(2),
-    new Average(0.5).withWarmup(Average.Warmup.LINEAR, 0, 0).withInterval(3)
+    new Average(0.5).withWarmup(Average.Warmup.LINEAR, 0, 0).withInterval(3),
+    Average.lookahead(0.8, 2),
+    Average.power(0.1),
+    Average.uniform(1, 2)
   };
   private static final GradientClip[] CLIPS = {
     GradientClip.NONE,
