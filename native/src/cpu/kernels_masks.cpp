@@ -2,6 +2,7 @@
 #include "cpu/kernel_tier.h"
 #include "cpu/keys.h"
 #include "cpu/pieces.h"
+#include "cpu/stream.h"
 #include "kernels/masks/bits.h"
 #include "kernels/masks/nm.h"
 
@@ -20,12 +21,26 @@ struct CpuKernel<MaskApply> {
     float* out = arrayOf<float>(call, 2);
     const int64_t end = smaller(last * packUnit, call.integer[0]);
     int64_t i = first * packUnit;
-    for (; i + Vector::lanes <= end; i += Vector::lanes) masked(Vector::load(x + i), mask + i / 8, 0).store(out + i);
-    if (i < end) {
-      const int count = int(end - i);
-      const uint8_t bits[2] = {mask[i / 8], count > 8 ? mask[i / 8 + 1] : uint8_t(0)};
-      masked(Vector::loadPart(x + i, count), bits, 0).storePart(out + i, count);
+    if (out != x && call.integer[0] * 4 >= streamedBytes) {
+      const int head = int(smaller(floatsToBoundary(out + i), end - i));
+      part(x, mask, out, i, head);
+      i += head;
+      const int firstBit = head % 8;
+      for (; i + Vector::lanes <= end; i += Vector::lanes) {
+        _mm_prefetch(reinterpret_cast<const char*>(x + i + 512), _MM_HINT_T0);
+        streamVector(out + i, masked(Vector::load(x + i), mask + i / 8, firstBit));
+      }
+      part(x, mask, out, i, int(end - i));
+      streamEnd();
+      return;
     }
+    for (; i + Vector::lanes <= end; i += Vector::lanes) masked(Vector::load(x + i), mask + i / 8, 0).store(out + i);
+    part(x, mask, out, i, int(end - i));
+  }
+  // Fewer elements than a vector has.
+  FETTLE_FN void part(const float* x, const uint8_t* mask, float* out, int64_t i, int count) {
+    if (count <= 0) return;
+    masked(Vector::loadPart(x + i, count), keptLanes(mask + i / 8, int(i % 8), count)).storePart(out + i, count);
   }
 };
 
@@ -72,6 +87,39 @@ struct NmRotation {
   }
 };
 
+// Groups of four: of every pair of an entry and the next two in turn the one that goes before is found once, a bit per entry.
+// Answers which of 64 entries stay.
+template <int64_t dtype>
+FETTLE_FN uint64_t keptOfFours(const void* x, int64_t i, int64_t n) {
+  uint64_t next = 0;
+  uint64_t second = 0;
+  for (int k = 0; k < 64; k += Keys::lanes) {
+    const Keys keys = loadKeys<dtype, magnitudeKey>(x, i + k);
+    // Keys are whole numbers: at least x is more than x - 1. Of equal entries the one further ahead goes before.
+#if defined(__AVX512F__)
+    const __m512i lastTie = _mm512_set_epi32(1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0);
+    const __m512i lastTies = _mm512_set_epi32(1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0);
+    next |= uint64_t(_mm512_cmpgt_epi32_mask(_mm512_shuffle_epi32(keys.v, _MM_PERM_ADCB), _mm512_sub_epi32(keys.v, lastTie))) << k;
+    second |= uint64_t(_mm512_cmpgt_epi32_mask(_mm512_shuffle_epi32(keys.v, _MM_PERM_BADC), _mm512_sub_epi32(keys.v, lastTies))) << k;
+#else
+    const __m256i lastTie = _mm256_set_epi32(1, 0, 0, 0, 1, 0, 0, 0);
+    const __m256i lastTies = _mm256_set_epi32(1, 1, 0, 0, 1, 1, 0, 0);
+    next |= uint64_t(lanesOf(_mm256_cmpgt_epi32(_mm256_shuffle_epi32(keys.v, 0x39), _mm256_sub_epi32(keys.v, lastTie)))) << k;
+    second |= uint64_t(lanesOf(_mm256_cmpgt_epi32(_mm256_shuffle_epi32(keys.v, 0x4E), _mm256_sub_epi32(keys.v, lastTies)))) << k;
+#endif
+  }
+  // The entry before goes before this one unless this one goes before it.
+  constexpr uint64_t firsts = 0x1111111111111111u;
+  const uint64_t before = ~((next << 1 & ~firsts) | (next >> 3 & firsts));
+  switch (n) {
+    case 0: return 0;
+    case 1: return ~(next | second | before);
+    case 2: return ~((next & second) | (next & before) | (second & before));
+    case 3: return ~(next & second & before);
+    default: return ~uint64_t(0);
+  }
+}
+
 template <int64_t dtype, int m>
 FETTLE_FN void nmRotated(const fettle_call& call, int64_t first, int64_t last) {
   const NmRotation<dtype, m> rotation;
@@ -80,6 +128,19 @@ FETTLE_FN void nmRotated(const fettle_call& call, int64_t first, int64_t last) {
   uint8_t* mask = arrayOf<uint8_t>(call, 1);
   int64_t i = first * size;
   const int64_t end = smaller(last * size, call.integer[0]);
+  if constexpr (m == 4) {
+    // Four places of the range in turn: a core has more misses under way than one stream of reads makes.
+    const void* x = call.array[0];
+    const auto keep = [&](int64_t at) {
+      const uint64_t bits = keptOfFours<dtype>(x, at, n);
+      memcpy(mask + at / 8, &bits, 8);
+    };
+    const int64_t quarter = (end - i) / 256 * 64;
+    for (int64_t k = 0; k < quarter; k += 64) {
+      for (int64_t place = 0; place < 4; place++) keep(i + place * quarter + k);
+    }
+    for (i += 4 * quarter; i + 64 <= end; i += 64) keep(i);
+  }
   for (; i + Keys::lanes <= end; i += Keys::lanes) {
     const uint32_t bits = rotation.kept(call.array[0], i, n);
     mask[i / 8] = uint8_t(bits);

@@ -7,6 +7,17 @@
 namespace fettle {
 namespace FETTLE_TIER {
 
+// The lanes of some bits one behind the other; as many lanes as a vector has are written.
+FETTLE_FN void packKeys(Keys keys, uint32_t bits, int32_t* to) {
+#if defined(__AVX512F__)
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(__mmask16(bits), keys.v));
+#else
+  int32_t lane[Keys::lanes];
+  keys.store(lane);
+  for (int at = 0; bits != 0; bits &= bits - 1) to[at++] = lane[__builtin_ctz(bits)];
+#endif
+}
+
 template <int64_t dtype, int64_t kind>
 struct BracketRange {
   FETTLE_FN void range(const fettle_call& call, int64_t first, int64_t last) {
@@ -29,7 +40,10 @@ struct BracketRange {
         uint32_t within = ~above(lowKeys, keys) & part & ~over;
         aboveCount += __builtin_popcount(over);
         const int count = __builtin_popcount(within);
-        if (count != 0 && inside + count <= capacity) {
+        if (inside + Keys::lanes <= capacity) {
+          // What follows the collected ones is overwritten or not looked at.
+          packKeys(keys, within, collected + inside);
+        } else if (count != 0 && inside + count <= capacity) {
           int32_t lane[Keys::lanes];
           keys.store(lane);
           for (int64_t at = inside; within != 0; within &= within - 1) collected[at++] = lane[__builtin_ctz(within)];

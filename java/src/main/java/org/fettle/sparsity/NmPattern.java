@@ -1,5 +1,6 @@
 package org.fettle.sparsity;
 
+import java.nio.ByteBuffer;
 import org.fettle.Backend;
 import org.fettle.DType;
 import org.fettle.Range;
@@ -27,6 +28,10 @@ public record NmPattern(int n, int m) {
   }
 
   private static final DType[] WEIGHTS = {DType.F32, DType.BF16, DType.F16};
+  private static final DType[] PADDED = {
+    DType.F32, DType.BF16, DType.F16, DType.I8, DType.U8, DType.I32, DType.I64, DType.F64
+  };
+  private static final long COPIED_BYTES = 1 << 20;
 
   /** Checks the pattern. */
   public NmPattern {
@@ -105,6 +110,68 @@ public record NmPattern(int n, int m) {
         sum += one;
       }
       return sum;
+    }
+  }
+
+  /** The length of a row of {@code length} entries with its padding: the next multiple of M. */
+  public long paddedLength(long length) {
+    Range.check("length", length, length >= 0 && length <= Long.MAX_VALUE - m, ">= 0");
+    return (length + m - 1) / m * m;
+  }
+
+  /**
+   * Pads every row with zeros, so that M divides the last axis; nothing else does it unasked. Masks
+   * and compressed forms are then of the padded matrix. Of equal entries the lowest index stays, so
+   * padding goes before no entry of the row.
+   *
+   * @param weight of any format but BIT, at least one axis
+   * @param padded of its format and shape, the last axis {@link #paddedLength} long
+   */
+  public void padToMultiple(Backend backend, Tensor weight, Tensor padded) {
+    copyRows(backend, "weight", weight, "padded", padded, true);
+  }
+
+  /**
+   * Rows without their padding, the way back of {@link #padToMultiple}.
+   *
+   * @param padded of any format but BIT
+   * @param weight of its format and shape, but for the last axis, of which {@link #paddedLength}
+   *     makes that of {@code padded}
+   */
+  public void withoutPadding(Backend backend, Tensor padded, Tensor weight) {
+    copyRows(backend, "padded", padded, "weight", weight, false);
+  }
+
+  private void copyRows(
+      Backend backend, String fromName, Tensor from, String toName, Tensor to, boolean pads) {
+    TensorChecks checks =
+        new TensorChecks(backend)
+            .reads(fromName, from, PADDED)
+            .writes(toName, to, from == null ? DType.F32 : from.dtype());
+    Range.check(fromName + " axes", from.rank(), from.rank() >= 1, ">= 1");
+    checks.rank(toName, to, from.rank());
+    int last = from.rank() - 1;
+    long[] expected = (pads ? from : to).shape();
+    expected[last] = paddedLength(expected[last]);
+    checks.shape("padded", pads ? to : from, expected);
+    Engine engine = checks.done();
+    if (from.elements() == 0 || to.elements() == 0) {
+      return;
+    }
+    long rows = from.elements() / from.shape()[last];
+    int fromBytes = Math.toIntExact(from.bytes() / rows);
+    int toBytes = Math.toIntExact(to.bytes() / rows);
+    int slab = (int) Math.max(1, Math.min(rows, COPIED_BYTES / Math.max(fromBytes, toBytes)));
+    ByteBuffer in = ByteBuffer.allocateDirect(slab * fromBytes);
+    ByteBuffer out = ByteBuffer.allocateDirect(slab * toBytes);
+    for (long row = 0; row < rows; row += slab) {
+      int n = (int) Math.min(slab, rows - row);
+      engine.read(from, row * fromBytes, in.clear().limit(n * fromBytes));
+      // What lies behind a row stays 0 from the start.
+      for (int i = 0; i < n; i++) {
+        out.put(i * toBytes, in, i * fromBytes, Math.min(fromBytes, toBytes));
+      }
+      engine.write(to, row * toBytes, out.clear().limit(n * toBytes));
     }
   }
 

@@ -117,6 +117,81 @@ class MasksTest {
   }
 
   @Test
+  void aLargeOutputIsMaskedLikeASmallOne() {
+    // Above 16 MiB the CPU writes past its caches.
+    int n = (4 << 20) + 4099;
+    float[] x = new float[n];
+    double[] kept = new double[n];
+    for (int i = 0; i < n; i++) {
+      x[i] = i % 97 == 0 ? Float.NaN : i;
+      kept[i] = i % 3 == 0 || i % 7 == 1 ? 1 : 0;
+    }
+    for (String name : backends()) {
+      try (Workbench bench = new Workbench(name)) {
+        Tensor out = bench.tensor(DType.F32, n);
+        Masks.on(bench.backend()).apply(bench.mask(kept, n), bench.tensor(x, n), out);
+        float[] actual = bench.floats(out);
+        for (int i = 0; i < n; i++) {
+          int expected = kept[i] == 1 ? Float.floatToRawIntBits(x[i]) : 0;
+          assertEquals(expected, Float.floatToRawIntBits(actual[i]), name);
+        }
+      }
+    }
+  }
+
+  @Test
+  void rowsArePaddedOnRequestAndCutAgain() {
+    for (int[] c : new int[][] {{3, 10, 4}, {1, 1, 8}, {5, 8, 4}, {2, 300_001, 4}, {0, 3, 4}}) {
+      int rows = c[0];
+      int columns = c[1];
+      int wide = (columns + c[2] - 1) / c[2] * c[2];
+      NmPattern pattern = new NmPattern(2, c[2]);
+      assertEquals(wide, pattern.paddedLength(columns));
+      float[] x = new float[rows * columns];
+      double[] expected = new double[rows * wide];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = i % 7 == 0 ? 0 : i % 1000 - 500.5f;
+        expected[i / columns * wide + i % columns] = x[i];
+      }
+      for (String name : backends()) {
+        try (Workbench bench = new Workbench(name)) {
+          float[] ones = new float[rows * wide];
+          Arrays.fill(ones, 1);
+          Tensor padded = bench.tensor(ones, rows, wide);
+          pattern.padToMultiple(bench.backend(), bench.tensor(x, rows, columns), padded);
+          assertArrayEquals(expected, widened(bench.floats(padded)), name);
+          Tensor back = bench.tensor(DType.F32, rows, columns);
+          pattern.withoutPadding(bench.backend(), padded, back);
+          float[] cut = bench.floats(back);
+          for (int i = 0; i < x.length; i++) {
+            assertEquals(x[i], cut[i], name);
+          }
+          // Padding takes no place from an entry, not even from one that is 0.
+          Tensor mask = bench.tensor(DType.BIT, rows, wide);
+          pattern.mask(bench.backend(), padded, mask);
+          double[] bits = bench.bits(mask);
+          for (int row = 0; row < rows; row++) {
+            int first = wide - c[2];
+            double kept = 0;
+            for (int j = first; j < columns; j++) {
+              kept += bits[row * wide + j];
+            }
+            assertEquals(Math.min(2, columns - first), kept, name);
+          }
+        }
+      }
+    }
+  }
+
+  private static double[] widened(float[] x) {
+    double[] wide = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      wide[i] = x[i];
+    }
+    return wide;
+  }
+
+  @Test
   void transposableMasksAreEqualEverywhereAndFit() {
     Random random = new Random(9);
     for (int[] pattern : new int[][] {{2, 4}, {1, 4}, {4, 8}, {1, 3}, {3, 5}, {2, 2}, {8, 16}}) {
@@ -181,7 +256,11 @@ class MasksTest {
       refused("n is 5: expected 0 to m", () -> new NmPattern(5, 4));
       refused("m is 0", () -> new NmPattern(0, 0));
       NmPattern pattern = new NmPattern(2, 4);
+      Tensor narrow = bench.tensor(new float[14], 2, 7);
       refused("expected a multiple of M = 4", () -> pattern.mask(bench.backend(), x, mask));
+      refused("padded is", () -> pattern.padToMultiple(bench.backend(), x, narrow));
+      refused("padded is", () -> pattern.withoutPadding(bench.backend(), narrow, x));
+      refused("length is -1", () -> pattern.paddedLength(-1));
       refused("axis is 2", () -> pattern.mask(bench.backend(), x, 2, mask));
       refused(
           "4 for the best mask",

@@ -1,0 +1,30 @@
+// Outputs that are too large to stay in a cache: stores that go past it spare reading what they overwrite.
+#pragma once
+
+#include "core/vector.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+// From here on; below, such stores cost more than they spare.
+constexpr int64_t streamedBytes = int64_t(16) << 20;
+
+FETTLE_FN void streamVector(float* to, Vector x) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, x.v);
+#else
+  _mm256_stream_ps(to, x.v);
+#endif
+}
+
+// Floats from an address on until a vector's boundary.
+FETTLE_FN int64_t floatsToBoundary(const float* to) {
+  constexpr uintptr_t bytes = Vector::lanes * sizeof(float);
+  return int64_t((bytes - reinterpret_cast<uintptr_t>(to) % bytes) % bytes / sizeof(float));
+}
+
+// Whoever is told that the work is done must see it.
+FETTLE_FN void streamEnd() { _mm_sfence(); }
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle
