@@ -170,6 +170,30 @@ class FormatsSameBitsTest {
     }
   }
 
+  /** So large that codes are stored past the cache, and of a length that no register divides. */
+  @Test
+  void largeTensors() {
+    long rows = 3;
+    long columns = (1 << 23) / 3 + 19;
+    Tensor values = Probe.values(11, true, rows, columns);
+    List<ByteBuffer> expected = null;
+    for (Backend backend : Probe.backends()) {
+      Quantizer quantizer = Quantizer.on(backend);
+      Tensor cast = Tensor.allocate(DType.U8, rows, columns);
+      quantizer.cast(Minifloat.E4M3, true, values, cast);
+      Quantized byRow =
+          Quantized.of(Tensor.allocate(DType.I8, rows, columns), Tensor.allocate(DType.F32, rows));
+      quantizer.quantize(IntegerFormat.int8(ScaleGrid.ROW), values, byRow);
+      Quantized whole =
+          Quantized.of(Tensor.allocate(DType.I8, rows, columns), Tensor.allocate(DType.F32, 1));
+      whole.scales().buffer().order(java.nio.ByteOrder.nativeOrder()).putFloat(0, 0.03f);
+      quantizer.encode(IntegerFormat.int8(ScaleGrid.TENSOR), values, whole);
+      List<ByteBuffer> actual = Probe.bits(cast, byRow.codes(), byRow.scales(), whole.codes());
+      expected = expected == null ? actual : expected;
+      Probe.assertSame("large on " + backend, expected, actual);
+    }
+  }
+
   @Test
   void everyCodeComesBack() {
     for (Minifloat format : Minifloat.values()) {

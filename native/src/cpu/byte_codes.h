@@ -1,0 +1,247 @@
+// Codes of a byte by vectors: what kernels/formats says of one element, with the same bits.
+#pragma once
+
+#include "core/minifloat.h"
+#include "cpu/lanes.h"
+#include "cpu/words.h"
+#include "kernels/formats/grid.h"
+
+namespace fettle {
+namespace FETTLE_TIER {
+
+// From how many elements on codes go past the cache, which could not hold their call's operands. Only registers of a whole line do.
+constexpr int64_t streamedElements = Vector::lanes == 16 ? int64_t(1) << 23 : INT64_MAX;
+// Floats by which reading runs ahead: a page, as hardware does not.
+constexpr int64_t readAhead = 1024;
+
+// Whether a random word rounds a number of [0, 2^24) spacings up.
+FETTLE_FN Mask roundsUp(Vector x, Vector whole, const uint32_t* words) {
+  return (x - whole) * Vector(16777216.0f) >= Vector(16777216.0f) - highBits24(words);
+}
+
+// Integers of a grid. An encoder's lanes() are the codes of a vector's elements.
+template <bool divides, bool twoSided, bool stochastic>
+class IntegerEncoder {
+ public:
+  static constexpr bool isSigned = !twoSided;
+
+  FETTLE_INLINE explicit IntegerEncoder(const GridCodec& c)
+      : lowest_(c.lowest), highest_(c.highest), factor_(0.0f), zero_(0.0f), window_({c.seed, c.step, c.stream}) {}
+
+  FETTLE_INLINE void set(float factor, int32_t zero) {
+    factor_ = Vector(factor);
+    zero_ = Vector(float(zero));
+  }
+  // Whether all codes are 0, whatever the elements are.
+  FETTLE_FN bool nothing() { return false; }
+
+  FETTLE_INLINE Lanes32 lanes(Vector x, int64_t element) {
+    Vector v = zeroForNan(divides ? x / factor_ : x * factor_);
+    if (stochastic) {
+      const Vector magnitude = lesser(absolute(v), Vector(65536.0f));
+      const Vector whole = floorOf(magnitude);
+      const Mask up = roundsUp(magnitude, whole, window_.at(element, Vector::lanes));
+      v = signedAs(select(up, whole + Vector(1.0f), whole), v);
+    } else if (twoSided) {
+      v = nearestOf(v);
+    }
+    if (twoSided) v = v + zero_;
+    // Limits are integers: rounding may come behind them.
+    return roundedTo32(greater(lesser(v, Vector(highest_)), Vector(lowest_)));
+  }
+
+ private:
+  float lowest_, highest_;
+  Vector factor_, zero_;
+  WordWindow window_;
+};
+
+template <bool stochastic>
+class MinifloatEncoder {
+ public:
+  static constexpr bool isSigned = false;
+
+  FETTLE_INLINE MinifloatEncoder(const Minifloat& f, const Noise& noise)
+      : smallest_(smallestNormal(f)), shift_(uint32_t(23 - f.mantissaBits)), mantissaBits_(uint32_t(f.mantissaBits)),
+        offset_(smallest_ >> shift_), nan_(f.nanCode < 0 ? 0u : uint32_t(f.nanCode)), hasNan_(f.nanCode >= 0),
+        limit_(floatOf(uint32_t(f.overflowCode) << shift_) * floatOf(uint32_t(254 - f.bias) << 23)),
+        signShift_(0), nothing_(false), factor_(1.0f), window_(noise) {
+    while (f.signBit << signShift_ != 0x80) signShift_++;
+    signShift_ += 24;
+  }
+
+  FETTLE_INLINE explicit MinifloatEncoder(const GridCodec& c) : MinifloatEncoder(c.minifloat, {c.seed, c.step, c.stream}) {}
+
+  FETTLE_INLINE void set(float factor, int32_t) {
+    factor_ = Vector(factor);
+    nothing_ = factor == 0.0f;
+  }
+  FETTLE_INLINE bool nothing() const { return nothing_; }
+
+  FETTLE_INLINE Lanes32 lanes(Vector given, int64_t element) {
+    const Vector x = given * factor_;
+    // What is beyond the largest becomes the overflow's code, which is the largest or the next.
+    const Vector magnitude = lesser(absolute(x), Vector(limit_));
+    const Lanes32 binade = largerOf(both(bitsOf(magnitude), lanesOf(0x7F800000u)), lanesOf(smallest_));
+    Lanes32 inSpacings;
+    if (stochastic) {
+      const Vector scaled = magnitude * floatsOfBits(minus(lanesOf((254u + mantissaBits_) << 23), binade));
+      const Vector whole = floorOf(scaled);
+      const Mask up = roundsUp(scaled, whole, window_.at(element, Vector::lanes));
+      inSpacings = roundedTo32(select(up, whole + Vector(1.0f), whole));
+    } else {
+      // A power of two whose last place is the spacing: adding it rounds.
+      const Lanes32 aligner = plus(binade, lanesOf(shift_ << 23));
+      inSpacings = minus(bitsOf(magnitude + floatsOfBits(aligner)), aligner);
+    }
+    const Lanes32 code = minus(plus(inSpacings, shiftedRight(binade, lanesOf(shift_))), lanesOf(offset_));
+    const Lanes32 sign = both(shiftedRight(bitsOf(x), lanesOf(signShift_)), lanesOf(0x80000000u >> signShift_));
+    if (hasNan_) return either(unlessNan(x, code, lanesOf(nan_)), sign);
+    return unlessNan(x, either(code, sign), lanesOf(0));
+  }
+
+ private:
+  uint32_t smallest_, shift_, mantissaBits_, offset_, nan_;
+  bool hasNan_;
+  float limit_;
+  uint32_t signShift_;
+  bool nothing_;
+  Vector factor_;
+  WordWindow window_;
+};
+
+// Codes of n elements, of which the first is an element of the tensor. `ahead` is in floats.
+template <class Encoder>
+FETTLE_FN void encodeBytes(Encoder& encoder, const float* __restrict x, int64_t n, uint8_t* __restrict codes, int64_t element,
+                           bool streamed, int64_t ahead) {
+  if (encoder.nothing()) {
+    memset(codes, 0, size_t(n));
+    return;
+  }
+  constexpr int64_t step = 4 * Vector::lanes;
+  int64_t i = 0;
+  const auto part = [&](int64_t count) {
+    uint8_t bytes[16];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), bytesOfLanes<Encoder::isSigned>(
+                                                            encoder.lanes(Vector::loadPart(x + i, int(count)), element + i)));
+    memcpy(codes + i, bytes, size_t(count));
+    i += count;
+  };
+  const auto four = [&] {
+    for (int k = 0; k < step; k += 16) _mm_prefetch(reinterpret_cast<const char*>(x + i + k + ahead), _MM_HINT_T0);
+    Lanes32 of[4];
+    for (int k = 0; k < 4; k++) of[k] = encoder.lanes(Vector::load(x + i + k * Vector::lanes), element + i + k * Vector::lanes);
+    return bytesOfLanes<Encoder::isSigned>(of[0], of[1], of[2], of[3]);
+  };
+  if (streamed && n >= 4 * step) {
+    const int64_t head = int64_t((0u - reinterpret_cast<uintptr_t>(codes)) & uintptr_t(step - 1));
+    while (i < head) part(smaller(Vector::lanes, head - i));
+    for (; i + step <= n; i += step) streamBytes(codes + i, four());
+  } else {
+    for (; i + step <= n; i += step) storeBytes(codes + i, four());
+  }
+  for (; i + Vector::lanes <= n; i += Vector::lanes) {
+    const __m128i bytes = bytesOfLanes<Encoder::isSigned>(encoder.lanes(Vector::load(x + i), element + i));
+    memcpy(codes + i, &bytes, Vector::lanes);
+  }
+  if (i < n) part(n - i);
+}
+
+// value() is what a vector of codes stands for.
+template <bool twoSided>
+class IntegerDecoder {
+ public:
+  FETTLE_INLINE explicit IntegerDecoder(const GridCodec&) : scale_(0.0f), zero_(0.0f) {}
+  FETTLE_INLINE void set(float scale, float zero) {
+    scale_ = Vector(scale);
+    zero_ = Vector(zero);
+  }
+  FETTLE_INLINE Vector value(__m128i bytes) const {
+    return twoSided ? (toFloats(unsignedLanes(bytes)) - zero_) * scale_ : toFloats(signedLanes(bytes)) * scale_;
+  }
+
+ private:
+  Vector scale_, zero_;
+};
+
+class MinifloatDecoder {
+ public:
+  FETTLE_INLINE explicit MinifloatDecoder(const Minifloat& f)
+      : signBit_(uint32_t(f.signBit)), shift_(uint32_t(23 - f.mantissaBits)), largest_(uint32_t(f.largestCode)),
+        infinity_(uint32_t(f.infinityCode)), bias_(floatOf(uint32_t(254 - f.bias) << 23)), signShift_(0), scale_(1.0f) {
+    while (signBit_ << signShift_ != 0x80000000u) signShift_++;
+  }
+  FETTLE_INLINE void set(float scale, float) { scale_ = Vector(scale); }
+  // Without a scale.
+  FETTLE_INLINE Vector plain(__m128i bytes) const {
+    const Lanes32 code = unsignedLanes(bytes);
+    const Lanes32 magnitude = both(code, lanesOf(signBit_ - 1u));
+    const Lanes32 sign = shiftedLeft(both(code, lanesOf(signBit_)), lanesOf(signShift_));
+    const Lanes32 finite = bitsOf(floatsOfBits(shiftedLeft(magnitude, lanesOf(shift_))) * Vector(bias_));
+    const Lanes32 special = equalTo(magnitude, lanesOf(infinity_), lanesOf(0x7F800000u), lanesOf(0x7FC00000u));
+    return floatsOfBits(either(sign, above(magnitude, lanesOf(largest_), special, finite)));
+  }
+  FETTLE_INLINE Vector value(__m128i bytes) const { return plain(bytes) * scale_; }
+
+ private:
+  uint32_t signBit_, shift_, largest_, infinity_;
+  float bias_;
+  uint32_t signShift_;
+  Vector scale_;
+};
+
+// A decoder whose values are not scaled.
+class PlainMinifloatDecoder : public MinifloatDecoder {
+ public:
+  FETTLE_INLINE explicit PlainMinifloatDecoder(const Minifloat& f) : MinifloatDecoder(f) {}
+  FETTLE_INLINE Vector value(__m128i bytes) const { return plain(bytes); }
+};
+
+template <class Decoder>
+FETTLE_FN void decodeBytes(const Decoder& given, const uint8_t* __restrict codes, int64_t n, float* __restrict y) {
+  const Decoder decoder = given;
+  int64_t i = 0;
+  for (; i + Vector::lanes <= n; i += Vector::lanes) {
+    __m128i bytes = _mm_setzero_si128();
+    memcpy(&bytes, codes + i, Vector::lanes);
+    decoder.value(bytes).store(y + i);
+  }
+  if (i < n) {
+    __m128i bytes = _mm_setzero_si128();
+    memcpy(&bytes, codes + i, size_t(n - i));
+    decoder.value(bytes).storePart(y + i, int(n - i));
+  }
+}
+
+// A block of bytes, transposed: 16 x 16 in registers, the edges one by one.
+FETTLE_FN void transpose16(const uint8_t* from, int64_t fromStride, uint8_t* to, int64_t toStride) {
+  __m128i a[16], b[16];
+  for (int k = 0; k < 16; k++) a[k] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + k * fromStride));
+  // Interleaving rows k and k + 8 four times over brings every byte to its place.
+  for (int round = 0; round < 4; round++) {
+    for (int k = 0; k < 8; k++) {
+      b[2 * k] = _mm_unpacklo_epi8(a[k], a[k + 8]);
+      b[2 * k + 1] = _mm_unpackhi_epi8(a[k], a[k + 8]);
+    }
+    for (int k = 0; k < 16; k++) a[k] = b[k];
+  }
+  for (int k = 0; k < 16; k++) _mm_storeu_si128(reinterpret_cast<__m128i*>(to + k * toStride), a[k]);
+}
+
+// from has rows x columns bytes, to is columns x rows.
+FETTLE_FN void transposeBytes(const uint8_t* from, int64_t fromStride, int64_t rows, int64_t columns, uint8_t* to,
+                              int64_t toStride) {
+  const int64_t wholeRows = rows - rows % 16, wholeColumns = columns - columns % 16;
+  for (int64_t column = 0; column < wholeColumns; column += 16) {
+    for (int64_t row = 0; row < wholeRows; row += 16) {
+      transpose16(from + row * fromStride + column, fromStride, to + column * toStride + row, toStride);
+    }
+  }
+  for (int64_t column = 0; column < columns; column++) {
+    const int64_t first = column < wholeColumns ? wholeRows : 0;
+    for (int64_t row = first; row < rows; row++) to[column * toStride + row] = from[row * fromStride + column];
+  }
+}
+
+}  // namespace FETTLE_TIER
+}  // namespace fettle
