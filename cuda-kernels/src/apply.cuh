@@ -85,15 +85,16 @@ FETTLE_DEVICE void updateQuad(const typename R::Coefficients& c, const Prologue&
   }
 }
 
-// Everything from decode to store for one quad.
-template <class R>
-FETTLE_DEVICE void finish(const fettle_plan& plan, const fettle_tensor& tensor, const RowNumbers& row, int64_t element,
-                          Part part, const Loaded<R>& loaded) {
+// Everything from decode to store for one quad, but for the states: decodeState(j) answers what is loaded of them, and
+// what they become is left in `state`. store(operand, purpose, quad) puts the rest away.
+template <class R, class DecodeState, class Store>
+FETTLE_DEVICE void finishBut(const fettle_plan& plan, const fettle_tensor& tensor, const RowNumbers& row,
+                             int64_t element, Part part, const Loaded<R>& loaded, DecodeState decodeState, Store store,
+                             Quad* state) {
   Quad p = decode(loaded.parameter, tensor.parameter.dtype);
   Quad g = decode(loaded.gradient, tensor.gradient.dtype);
-  Quad state[R::states + 1];
   FETTLE_UNROLL
-  for (int j = 0; j < R::states; j++) state[j] = decode(loaded.state[j], tensor.state[j].dtype);
+  for (int j = 0; j < R::states; j++) state[j] = decodeState(j);
   const unsigned kept = tensor.mask == nullptr ? 0 : keptBits(tensor.mask, element, part);
   if (hides(plan, tensor)) {
     applyMask(kept, p);
@@ -103,9 +104,7 @@ FETTLE_DEVICE void finish(const fettle_plan& plan, const fettle_tensor& tensor, 
   if (tensor.mask != nullptr) applyMask(kept, p);
   if (hides(plan, tensor)) {
     FETTLE_UNROLL
-    for (int j = 0; j < R::states; j++) {
-      maskState(plan, kept, decode(loaded.state[j], tensor.state[j].dtype), state[j]);
-    }
+    for (int j = 0; j < R::states; j++) maskState(plan, kept, decodeState(j), state[j]);
   }
   if (averages(tensor)) {
     Quad average = decode(loaded.average, tensor.average.dtype);
@@ -113,18 +112,27 @@ FETTLE_DEVICE void finish(const fettle_plan& plan, const fettle_tensor& tensor, 
     for (int k = 0; k < quadElements; k++) {
       average.value[k] = movingAverage(average.value[k], p.value[k], tensor.average_keep, tensor.average_take);
     }
-    storeQuad(plan, tensor, tensor.average, roundAverage, element, part, average);
+    store(tensor.average, roundAverage, average);
     if (tensor.average_due == 2.0f) {
       p = average;
       if (tensor.mask != nullptr) applyMask(kept, p);
     }
   }
-  if (tensor.copy.data != nullptr) storeQuad(plan, tensor, tensor.copy, roundCopy, element, part, p);
-  storeQuad(plan, tensor, tensor.parameter, roundParameter, element, part, p);
+  if (tensor.copy.data != nullptr) store(tensor.copy, roundCopy, p);
+  store(tensor.parameter, roundParameter, p);
+}
+
+template <class R>
+FETTLE_DEVICE void finish(const fettle_plan& plan, const fettle_tensor& tensor, const RowNumbers& row, int64_t element,
+                          Part part, const Loaded<R>& loaded) {
+  Quad state[R::states + 1];
+  const auto decodeState = [&](int j) { return decode(loaded.state[j], tensor.state[j].dtype); };
+  const auto store = [&](const fettle_operand& operand, int purpose, const Quad& quad) {
+    storeQuad(plan, tensor, operand, purpose, element, part, quad);
+  };
+  finishBut<R>(plan, tensor, row, element, part, loaded, decodeState, store, state);
   FETTLE_UNROLL
-  for (int j = 0; j < R::states; j++) {
-    storeQuad(plan, tensor, tensor.state[j], roundState + j, element, part, state[j]);
-  }
+  for (int j = 0; j < R::states; j++) store(tensor.state[j], roundState + j, state[j]);
 }
 
 // One chunk in any formats. The tensor's line stays in shared memory and is read as it is needed: that is cheaper than

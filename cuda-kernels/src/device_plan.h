@@ -10,10 +10,10 @@
 
 namespace fettle {
 
-// What is launched for the tensors of one rule.
+// What is launched for the tensors of one rule, those with states by blocks apart.
 struct RuleLaunch {
-  char applyName[56];
-  char gatherName[56];
+  char applyName[64];
+  char gatherName[64];
   FETTLE_TIER::RuleKernels kernels;
   FETTLE_TIER::Span span;
   Shape applyShape;
@@ -38,7 +38,7 @@ struct fettle_cuda_plan {
   int64_t* flag;  // page-locked, for the question of FETTLE_RAISE
   fettle::FETTLE_TIER::Tables tables;
   fettle::FETTLE_TIER::Span units;
-  fettle::RuleLaunch rules[fettle::FETTLE_TIER::ruleCount];
+  fettle::RuleLaunch rules[2 * fettle::FETTLE_TIER::ruleCount];
   int ruleLaunches;
   fettle::Shape perThread;  // kernels that give a thread a tensor
   fettle::Shape perBlock;   // kernels that give a block a tensor

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/prologue.h"
+#include "blocks.cuh"
 #include "core/rule_calls.h"
 #include "quad.cuh"
 #include "reduce.cuh"
@@ -23,12 +24,6 @@ FETTLE_DEVICE int64_t warpNumber() {
 
 FETTLE_DEVICE int64_t warpCount() { return int64_t(gridDim.x) * (blockDim.x / warpThreads); }
 
-// Which of the four elements at `at` exist, of n.
-FETTLE_DEVICE Part partIn(int64_t at, int64_t n) {
-  const int64_t left = n - at;
-  return {0, left <= 0 ? 0 : (left < quadElements ? int(left) : quadElements)};
-}
-
 // Adds a * b to a lane. A product of two floats is exact in double, so fma and multiply-add agree.
 FETTLE_DEVICE void accumulate(double& lane, float a, float b) { lane = ::fma(double(a), double(b), lane); }
 
@@ -42,13 +37,40 @@ FETTLE_DEVICE void take(double& lane, const Terms<float>& terms, int j) {
   }
 }
 
-// One chunk of a rule's gather: sum k of the chunk is left in sums[k] of the first thread.
-template <class R>
-FETTLE_DEVICE void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gather, int64_t first, int n,
+// A quad of a state as it is stored; of a blocked one its codes and the bits of their scale.
+template <bool blocks>
+FETTLE_DEVICE Raw loadState(const fettle_tensor& tensor, const fettle_operand& state, const ChunkSpan& span, int at,
+                            Part part) {
+  if constexpr (blocks) {
+    if (isBlocked(state)) {
+      const RawCodes codes = loadBlocked(placeOf(tensor, state, span), at, part);
+      return {{codes.word, bitsOf(codes.scale), 0, 0}};
+    }
+  }
+  return loadRaw(state, span.first + at, part);
+}
+
+template <bool blocks>
+FETTLE_DEVICE Quad decodeState(const fettle_tensor& tensor, const fettle_operand& state, const ChunkSpan& span, int at,
+                               Part part, const Raw& raw) {
+  if constexpr (blocks) {
+    if (isBlocked(state)) {
+      return decodeBlocked(state, placeOf(tensor, state, span), {raw.word[0], floatOf(raw.word[1])}, at, part);
+    }
+  }
+  return decode(raw, state.dtype);
+}
+
+// One chunk of a rule's gather: sum k of the chunk is left in sums[k] of the first thread. `blocks`: whether states may
+// be stored by blocks.
+template <class R, bool blocks>
+FETTLE_DEVICE void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gather, const ChunkSpan& span,
                                double* sums) {
   typename R::Coefficients c;
   memcpy(&c, tensor.coefficients, sizeof c);
   const Prologue prologue = prologueOf(tensor);
+  const int64_t first = span.first;
+  const int n = int(span.last - first);
   double lane[R::sums][lanesPerThread] = {};
   const int thread = int(threadIdx.x % warpThreads) * quadElements;
   for (int row = 0; row < n; row += rowsInFlight * rowElements) {
@@ -60,18 +82,21 @@ FETTLE_DEVICE void gatherChunk(const fettle_plan& plan, const fettle_tensor& ten
       p[f] = loadRaw(tensor.parameter, first + at, part);
       g[f] = loadRaw(tensor.gradient, first + at, part);
       FETTLE_UNROLL
-      for (int j = 0; j < R::states; j++) s[f][j] = loadRaw(tensor.state[j], first + at, part);
+      for (int j = 0; j < R::states; j++) s[f][j] = loadState<blocks>(tensor, tensor.state[j], span, at, part);
     }
     FETTLE_UNROLL
     for (int f = 0; f < rowsInFlight; f++) {
-      const Part part = partIn(row + f * rowElements + thread, n);
+      const int at = row + f * rowElements + thread;
+      const Part part = partIn(at, n);
       Quad parameter = decode(p[f], tensor.parameter.dtype);
       Quad gradient = decode(g[f], tensor.gradient.dtype);
       Quad state[R::states + 1];
       FETTLE_UNROLL
-      for (int j = 0; j < R::states; j++) state[j] = decode(s[f][j], tensor.state[j].dtype);
+      for (int j = 0; j < R::states; j++) {
+        state[j] = decodeState<blocks>(tensor, tensor.state[j], span, at, part, s[f][j]);
+      }
       if (hides(plan, tensor)) {
-        const unsigned kept = keptBits(tensor.mask, first + row + f * rowElements + thread, part);
+        const unsigned kept = keptBits(tensor.mask, first + at, part);
         applyMask(kept, parameter);
         applyMask(kept, gradient);
         FETTLE_UNROLL
@@ -95,7 +120,7 @@ FETTLE_DEVICE void gatherChunk(const fettle_plan& plan, const fettle_tensor& ten
   for (int j = 0; j < R::sums; j++) sums[j] = R::maximum ? warpLargest(lane[j]) : warpTree(lane[j]);
 }
 
-template <class R>
+template <class R, bool blocks>
 __global__ void __launch_bounds__(mostThreads) gather(Tables tables, Span units, int gather) {
   const fettle_plan& plan = *tables.plan;
   if (stops(plan)) return;
@@ -106,8 +131,7 @@ __global__ void __launch_bounds__(mostThreads) gather(Tables tables, Span units,
     if (tensor.active == 0) continue;
     const int64_t chunk = int64_t(unit.chunk);
     double sums[R::sums];
-    const ChunkSpan span = spanOf(tensor, chunk);
-    gatherChunk<R>(plan, tensor, gather, span.first, int(span.last - span.first), sums);
+    gatherChunk<R, blocks>(plan, tensor, gather, spanOf(tensor, chunk), sums);
     if (threadIdx.x % warpThreads != 0) continue;
     for (int j = 0; j < R::sums; j++) plan.sums[j * plan.chunk_count + tensor.first_chunk + chunk] = sums[j];
   }

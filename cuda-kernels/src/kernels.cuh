@@ -2,6 +2,7 @@
 #pragma once
 
 #include "apply.cuh"
+#include "apply_blocks.cuh"
 #include "gather.cuh"
 #include "rules.cuh"
 
@@ -10,8 +11,10 @@ namespace FETTLE_TIER {
 
 template <class R>
 RuleKernels kernelsOf() {
-  RuleKernels kernels = {R::gathers, R::sums, R::rowwise, apply<R>, nullptr};
-  if constexpr (R::gathers > 0) kernels.gather = gather<R>;
+  RuleKernels kernels = {R::gathers, R::sums, R::rowwise, apply<R>, nullptr, nullptr, nullptr};
+  if constexpr (R::gathers > 0) kernels.gather = gather<R, false>;
+  if constexpr (R::states > 0) kernels.applyBlocks = applyBlocks<R>;
+  if constexpr (R::states > 0 && R::gathers > 0) kernels.gatherBlocks = gather<R, true>;
   return kernels;
 }
 

@@ -1,5 +1,6 @@
 // Refusals: what a plan must be before a kernel may touch it. A wrong address on a device ends the whole context, so
 // the tables are looked at here, once.
+#include "core/blocks.h"
 #include "device_memory.h"
 #include "device_plan.h"
 
@@ -33,6 +34,20 @@ int32_t checkOperand(int64_t index, const char* name, const fettle_operand& oper
   return checkAddress(index, name, operand.data, bytesOf(operand.dtype), device, reason);
 }
 
+// A state may be stored by blocks besides.
+int32_t checkState(int64_t index, const fettle_operand& state, int64_t elements, int64_t device, Reason reason) {
+  if (!FETTLE_TIER::isBlockFormat(state.dtype)) return checkOperand(index, "a state", state, elements, device, reason);
+  const int64_t size = state.block_size;
+  if (size <= 0 || size > FETTLE_CHUNK || (size & (size - 1)) != 0 ||
+      (size == 1 && FETTLE_TIER::bitsOfCode(state.dtype) == 4)) {
+    return FETTLE_REFUSE(reason, "tensor %lld: a state has blocks of %lld, expected a power of two up to %d",
+                         static_cast<long long>(index), static_cast<long long>(size), int(FETTLE_CHUNK));
+  }
+  if (elements == 0) return FETTLE_OK;
+  const int32_t status = checkAddress(index, "a state", state.data, 1, device, reason);
+  return status != FETTLE_OK ? status : checkAddress(index, "a state's scales", state.scales, 4, device, reason);
+}
+
 int32_t checkTensor(const fettle_plan& plan, int64_t index, int states, int64_t device, Reason reason) {
   const fettle_tensor& tensor = plan.tensors[index];
   const int64_t elements = tensor.elements;
@@ -42,7 +57,7 @@ int32_t checkTensor(const fettle_plan& plan, int64_t index, int states, int64_t 
     status = checkOperand(index, "gradient", tensor.gradient, elements, device, reason);
   }
   for (int k = 0; k < states && status == FETTLE_OK; k++) {
-    status = checkOperand(index, "a state", tensor.state[k], elements, device, reason);
+    status = checkState(index, tensor.state[k], elements, device, reason);
   }
   if (status == FETTLE_OK && tensor.copy.data != nullptr) {
     status = checkOperand(index, "copy", tensor.copy, elements, device, reason);

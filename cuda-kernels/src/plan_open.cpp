@@ -2,6 +2,8 @@
 #include "device_memory.h"
 #include "device_plan.h"
 
+#include "core/blocks.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,24 +94,41 @@ Layout layoutOf(const fettle_plan& plan, const Reductions& most) {
   return layout;
 }
 
+bool hasBlocks(const fettle_tensor& tensor) {
+  bool any = false;
+  for (const fettle_operand& state : tensor.state) any = any || FETTLE_TIER::isBlocked(state);
+  return any;
+}
+
+// The units of a rule's tensors, of those with states by blocks or of the others, and how they are launched.
+int64_t fillUnitsOf(fettle_cuda_plan& handle, const fettle_plan& plan, int rule, bool blocks, int64_t first,
+                    Unit* units) {
+  int64_t at = first;
+  for (int64_t i = 0; i < plan.tensor_count; i++) {
+    if (ruleOf(plan, i) != rule || hasBlocks(plan.tensors[i]) != blocks) continue;
+    const int64_t chunks = chunksOf(plan.tensors[i]);
+    for (int64_t k = 0; k < chunks; k++) units[at++] = {uint32_t(i), uint32_t(k)};
+  }
+  if (at == first) return at;
+  RuleLaunch& launch = handle.rules[handle.ruleLaunches++];
+  launch.kernels = kernelsOf(rule);
+  if (blocks) {
+    launch.kernels.apply = launch.kernels.applyBlocks;
+    launch.kernels.gather = launch.kernels.gatherBlocks;
+  }
+  launch.span = {first, at};
+  const char* const what = blocks ? ", blocks" : "";
+  snprintf(launch.applyName, sizeof launch.applyName, "kernel apply<%s%s>", ruleIds[rule], what);
+  snprintf(launch.gatherName, sizeof launch.gatherName, "kernel gather<%s%s>", ruleIds[rule], what);
+  return at;
+}
+
 // The chunk table: the units of each rule's tensors together, in the plan's order.
 void fillUnits(fettle_cuda_plan& handle, const fettle_plan& plan, Unit* units) {
   int64_t at = 0;
   for (int rule = 0; rule < ruleCount; rule++) {
-    const int64_t first = at;
-    bool used = false;
-    for (int64_t i = 0; i < plan.tensor_count; i++) {
-      if (ruleOf(plan, i) != rule) continue;
-      used = true;
-      const int64_t chunks = chunksOf(plan.tensors[i]);
-      for (int64_t k = 0; k < chunks; k++) units[at++] = {uint32_t(i), uint32_t(k)};
-    }
-    if (!used || at == first) continue;
-    RuleLaunch& launch = handle.rules[handle.ruleLaunches++];
-    launch.kernels = kernelsOf(rule);
-    launch.span = {first, at};
-    snprintf(launch.applyName, sizeof launch.applyName, "kernel apply<%s>", ruleIds[rule]);
-    snprintf(launch.gatherName, sizeof launch.gatherName, "kernel gather<%s>", ruleIds[rule]);
+    at = fillUnitsOf(handle, plan, rule, false, at, units);
+    at = fillUnitsOf(handle, plan, rule, true, at, units);
   }
   handle.units = {0, at};
 }

@@ -101,6 +101,12 @@ FETTLE_DEVICE Raw loadRaw(const fettle_operand& operand, int64_t element, Part p
   return loadCodes(static_cast<const uint16_t*>(operand.data) + element, part);
 }
 
+// Which of the four elements at `at` exist, of n.
+FETTLE_DEVICE Part partIn(int64_t at, int64_t n) {
+  const int64_t left = n - at;
+  return {0, left <= 0 ? 0 : (left < quadElements ? int(left) : quadElements)};
+}
+
 // The device's f16 conversions round as formats.h does and cost one instruction; a NaN's code is made canonical.
 FETTLE_DEVICE float decodeF16(uint16_t code) {
 #if defined(__CUDA_ARCH__)

@@ -33,6 +33,9 @@ struct RuleKernels {
   bool rowwise;
   void (*apply)(Tables, Span);
   void (*gather)(Tables, Span, int);  // null where the rule gathers nothing
+  // For tensors with states that are stored by blocks; null where the rule has no states.
+  void (*applyBlocks)(Tables, Span);
+  void (*gatherBlocks)(Tables, Span, int);
 };
 
 // The kernels are compiled in several files, rule number n in file n mod kernelFiles, so that a build can work on

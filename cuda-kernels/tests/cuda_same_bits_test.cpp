@@ -1,6 +1,7 @@
 // Whole steps through the emulated CUDA path and through the CPU path: every byte of every array and every number of
 // the tables must agree, whatever the rule, the formats, the epilogues, the sizes and the launch shape.
 #include <stdio.h>
+#include <string.h>
 
 #include "check.h"
 #include "cuda_runtime.h"
@@ -128,6 +129,58 @@ void everyRowwiseRule() {
   }
 }
 
+constexpr int blockFormats = FETTLE_BLOCK_E4M3 - FETTLE_LINEAR8 + 1;
+
+// A format by blocks: of 256, as they mostly are, or of any size that there may be.
+Format blockFormat(int number, int64_t size) {
+  const int64_t dtype = FETTLE_LINEAR8 + number % blockFormats;
+  const bool nibbles = dtype == FETTLE_TORCHAO4 || dtype == FETTLE_TORCHAO4_POSITIVE;
+  return {dtype, FETTLE_NEAREST, nibbles && size < 2 ? 2 : size};
+}
+
+const int64_t blockSizes[] = {256, 1, 2, 4, 8, 64, 128, 256, 512, 2048, 4096};
+
+// Every rule with states in every format by blocks; the block sizes take turns. Tensors of one plan are of several
+// formats and sizes, some with f32 states as below a threshold.
+void everyRuleWithLowBitStates() {
+  uint64_t seed = 20000;
+  for (int rule = 0; rule < test::ruleCount(); rule++) {
+    if (test::statesOf(rule) == 0) continue;
+    for (int number = 0; number < blockFormats; number++, seed++) {
+      Random random(seed);
+      const int64_t size = random.chance(40) ? 256 : blockSizes[random.below(11)];
+      const Format weights = number % 3 == 0 ? formats[0] : anyFormat(random);
+      PlanSpec spec =
+          uniform(rule, weights, formats[number % 2], blockFormat(number, size), number % 4 == 3);
+      spec.maskedStates = random.below(3);
+      if (number % 2 == 1) spec.clipKind = FETTLE_CLIP_GLOBAL;
+      for (size_t k = 0; k < spec.tensors.size(); k++) {
+        TensorSpec& tensor = spec.tensors[k];
+        tensor.special = random.chance(20);
+        tensor.mixedStates = random.chance(10);
+        tensor.misalignment = random.chance(30) ? random.below(8) : 0;
+        if (tensor.elements < 128 && random.chance(30)) tensor.state = formats[0];
+        if (k % 4 == 3) tensor.state = blockFormat(number + 1, blockSizes[random.below(11)]);
+        if (test::isRowwise(rule) && k % 2 == 1) intoRows(tensor, random);
+      }
+      run(spec, shapes[seed % 8], seed, fettle_rule_id(rule));
+    }
+  }
+}
+
+// One rule with two moments over every block size and format.
+void everyBlockSize() {
+  int adam = 0;
+  while (strcmp(fettle_rule_id(adam), "adamw") != 0) adam++;
+  uint64_t seed = 30000;
+  for (const int64_t size : blockSizes) {
+    for (int number = 0; number < blockFormats; number++, seed++) {
+      run(uniform(adam, formats[0], formats[0], blockFormat(number, size), seed % 2 == 1), shapes[seed % 8], seed,
+          "block sizes");
+    }
+  }
+}
+
 void everyLaunchShape() {
   for (const LaunchShape& shape : shapes) {
     for (int rule = 0; rule < test::ruleCount(); rule++) {
@@ -145,7 +198,7 @@ TensorSpec anyTensor(Random& random, const PlanSpec& spec) {
   tensor.group = random.below(int(spec.rules.size()));
   tensor.parameter = anyFormat(random);
   tensor.gradient = anyFormat(random);
-  tensor.state = anyFormat(random);
+  tensor.state = random.chance(70) ? anyFormat(random) : blockFormat(random.below(9), blockSizes[random.below(11)]);
   tensor.copy = anyFormat(random);
   tensor.average = anyFormat(random);
   tensor.hasCopy = random.chance(40);
@@ -200,6 +253,8 @@ void manySmallTensors() {
 int main() {
   everyRuleInEveryCommonMix();
   everyRowwiseRule();
+  everyRuleWithLowBitStates();
+  everyBlockSize();
   everyLaunchShape();
   randomPlans(250);
   manySmallTensors();

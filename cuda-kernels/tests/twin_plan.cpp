@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/blocks.h"
 #include "core/formats.h"
 #include "core/rule.h"
 #include "cuda_runtime.h"
@@ -98,7 +99,14 @@ TwinPlan::TwinPlan(const PlanSpec& from, uint64_t seed) : spec(from), random(see
     makeOperand(h.gradient, d.gradient, tensor.gradient, tensor, "gradient");
     gradients.push_back(arrays.back());
     const int states = statesOf(spec.rules[size_t(tensor.group)]);
-    for (int k = 0; k < states; k++) makeOperand(h.state[k], d.state[k], tensor.state, tensor, "state");
+    for (int k = 0; k < states; k++) {
+      if (isBlockFormat(tensor.state.dtype) && !(tensor.mixedStates && k == 1)) {
+        makeBlocks(h.state[k], d.state[k], tensor.state, tensor, h.rows);
+      } else {
+        const Format other = isBlockFormat(tensor.state.dtype) ? Format{} : tensor.state;
+        makeOperand(h.state[k], d.state[k], other, tensor, "state");
+      }
+    }
     if (tensor.hasCopy) makeOperand(h.copy, d.copy, tensor.copy, tensor, "copy");
     if (tensor.hasAverage) makeOperand(h.average, d.average, tensor.average, tensor, "average");
     if (tensor.hasMask) {
@@ -182,6 +190,36 @@ void TwinPlan::makeOperand(fettle_operand& onHost, fettle_operand& onDevice, con
   onDevice = {array.deviceData(), nullptr, format.dtype, format.rounding, 0};
   arrays.push_back(array);
   names.push_back(what);
+}
+
+// Codes of values >= 0, so that second moments have roots, and scales of all sizes.
+void TwinPlan::makeBlocks(fettle_operand& onHost, fettle_operand& onDevice, const Format& format,
+                          const TensorSpec& tensor, int64_t rows) {
+  const int64_t length = rows == 0 ? 0 : tensor.elements / rows;
+  const int bits = bitsOfCode(format.dtype);
+  const int64_t blocks = rows * ((length + format.blockSize - 1) / format.blockSize);
+  const Array codes = makeArray(rows * (bits == 8 ? length : (length + 1) / 2), 1, tensor.misalignment);
+  const Array scales = makeArray(blocks * 4, 4, tensor.misalignment);
+  for (int64_t i = 0; i < codes.bytes; i++) {
+    const unsigned byte = unsigned(random.next());
+    unsigned code = byte;
+    if (format.dtype == FETTLE_LINEAR8) code = byte & 127u;
+    if (format.dtype == FETTLE_BLOCK_E4M3) code = (byte & 127u) % 127u;
+    if (format.dtype == FETTLE_DYNAMIC8 || format.dtype == FETTLE_TORCHAO8) code = byte % 129u + 127u;
+    if (format.dtype == FETTLE_TORCHAO4) code = ((byte >> 4) % 9u + 7u) << 4 | ((byte & 15u) % 9u + 7u);
+    codes.hostData()[i] = char(code);
+  }
+  for (int64_t i = 0; i < blocks; i++) {
+    float scale = float(ldexp(1.0 + double(random.next() & 1023) / 1024.0, -3 - random.below(12)));
+    if (tensor.special && random.chance(10)) scale = floatOf(random.chance(50) ? 0x7FC00000u : 0x00000012u);
+    memcpy(scales.hostData() + 4 * i, &scale, 4);
+  }
+  onHost = {codes.hostData(), scales.hostData(), format.dtype, FETTLE_NEAREST, format.blockSize};
+  onDevice = {codes.deviceData(), scales.deviceData(), format.dtype, FETTLE_NEAREST, format.blockSize};
+  arrays.push_back(codes);
+  names.push_back("codes");
+  arrays.push_back(scales);
+  names.push_back("scales");
 }
 
 void TwinPlan::fillNumbers(const Array& array, int64_t dtype, int64_t elements, double scale, bool positive,

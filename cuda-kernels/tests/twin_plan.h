@@ -27,6 +27,7 @@ class Random {
 struct Format {
   int64_t dtype = FETTLE_F32;
   int64_t rounding = FETTLE_NEAREST;
+  int64_t blockSize = 0;  // of the formats by blocks
 };
 
 // What one tensor of a test is made of.
@@ -39,6 +40,7 @@ struct TensorSpec {
   bool hasAverage = false;
   bool hasMask = false;
   bool special = false;  // gradients with zeros, denormals, infinities, NaN
+  bool mixedStates = false;  // the second state is f32 where the others are stored by blocks
   int misalignment = 0;  // elements that every array starts behind an aligned address
 };
 
@@ -107,6 +109,8 @@ class TwinPlan {
   Array makeArray(int64_t bytes, int64_t elementBytes, int misalignment);
   void makeOperand(fettle_operand& onHost, fettle_operand& onDevice, const Format& format, const TensorSpec& spec,
                    const char* what);
+  void makeBlocks(fettle_operand& onHost, fettle_operand& onDevice, const Format& format, const TensorSpec& spec,
+                  int64_t rows);
   void fillNumbers(const Array& array, int64_t dtype, int64_t elements, double scale, bool positive, bool special);
 
   PlanSpec spec;

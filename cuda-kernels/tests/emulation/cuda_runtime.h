@@ -81,6 +81,56 @@ inline int __all_sync(unsigned, int value) {
   return all;
 }
 
+inline unsigned __shfl_xor_sync(unsigned, unsigned value, int apart) {
+  uint64_t* slots = emulation::slotsOfWarp();
+  const unsigned lane = threadIdx.x % emulation::warpThreads;
+  slots[lane] = value;
+  emulation::meetWarp();
+  const unsigned other = unsigned(slots[lane ^ unsigned(apart)]);
+  emulation::meetWarp();
+  return other;
+}
+
+namespace emulation {
+
+// What `choose` leaves of the values of a warp.
+template <class T, class Choose>
+T reduceWarp(T value, Choose choose) {
+  uint64_t* slots = slotsOfWarp();
+  slots[threadIdx.x % warpThreads] = uint64_t(value);
+  meetWarp();
+  T result = value;
+  for (int i = 0; i < warpThreads; i++) result = choose(result, T(slots[i]));
+  meetWarp();
+  return result;
+}
+
+}  // namespace emulation
+
+template <class T>
+T __reduce_max_sync(unsigned, T value) {
+  return emulation::reduceWarp(value, [](T a, T b) { return a < b ? b : a; });
+}
+
+template <class T>
+T __reduce_min_sync(unsigned, T value) {
+  return emulation::reduceWarp(value, [](T a, T b) { return a < b ? a : b; });
+}
+
+template <class T>
+T atomicMax(T* address, T value) {
+  const T old = *address;
+  *address = old < value ? value : old;
+  return old;
+}
+
+template <class T>
+T atomicMin(T* address, T value) {
+  const T old = *address;
+  *address = old < value ? old : value;
+  return old;
+}
+
 inline unsigned atomicAdd(unsigned* address, unsigned value) {
   const unsigned old = *address;
   *address = old + value;

@@ -129,6 +129,21 @@ struct DynamicTables {
 template <int decades, bool positive>
 constexpr DynamicTables<decades, positive> dynamicTables{};
 
+#if defined(__CUDACC__)
+// A device cannot look up in the host's constants.
+template <int decades, bool positive>
+__device__ const DynamicTables<decades, positive> deviceDynamicTables{};
+#endif
+
+template <int decades, bool positive>
+FETTLE_FN const DynamicTables<decades, positive>& dynamicTablesHere() {
+#if defined(__CUDA_ARCH__)
+  return deviceDynamicTables<decades, positive>;
+#else
+  return dynamicTables<decades, positive>;
+#endif
+}
+
 template <int decades, bool positive, class Scale>
 struct DynamicMap : Scale {
   // A signed code is this much above its number, whose sign it has; an unsigned one is one below.
@@ -136,7 +151,7 @@ struct DynamicMap : Scale {
 
   template <class F>
   FETTLE_FN F decode(F code) {
-    constexpr const DynamicTables<decades, positive>& table = dynamicTables<decades, positive>;
+    const DynamicTables<decades, positive>& table = dynamicTablesHere<decades, positive>();
     const F number = positive ? code + F(1.0f) : absolute(code - F(zero));
     const F decade = exponentOf(number) - F(positive ? 1.0f : 0.0f);
     const F t = select(decade > F(0.0f), decade, F(0.0f));
@@ -147,7 +162,7 @@ struct DynamicMap : Scale {
 
   template <class F>
   FETTLE_FN F encode(F x) {
-    constexpr const DynamicTables<decades, positive>& table = dynamicTables<decades, positive>;
+    const DynamicTables<decades, positive>& table = dynamicTablesHere<decades, positive>();
     const F magnitude = absolute(x);
     F t(0.0f);
     for (int k = 1; k <= decades; k++) t = select(magnitude > F(table.threshold[k]), F(float(k)), t);

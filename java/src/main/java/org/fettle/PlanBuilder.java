@@ -145,7 +145,6 @@ public final class PlanBuilder {
   public Plan build() {
     Backend chosen = backend == null ? PlanChecks.backendFor(groups) : backend;
     PlanChecks.all(rules, groups, stateDType, chosen);
-    PlanChecks.format(stateFormat, chosen);
     Engine engine = chosen.engine();
     List<Tensor> allocated = new ArrayList<>();
     List<RowDoubles> rowStates = new ArrayList<>();

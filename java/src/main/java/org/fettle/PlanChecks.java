@@ -69,14 +69,6 @@ final class PlanChecks {
     spans.check();
   }
 
-  /** Block-wise states need a codec, which CUDA does not have yet. */
-  static void format(StateFormat format, Backend backend) {
-    if (format != null && backend.device().kind() == Device.Kind.CUDA) {
-      throw new IllegalArgumentException(
-          "states are " + format + ": expected F32, BF16 or F16 for backend " + backend);
-    }
-  }
-
   static void gradient(String name, PlanSpec.Entry entry, Tensor gradient, Backend backend) {
     like(name + ".gradient", gradient, entry.parameter().value());
     floating(name + ".gradient", gradient);

@@ -3,7 +3,6 @@ package org.fettle.internal;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Optional;
 import org.fettle.DType;
 import org.fettle.Device;
 import org.fettle.Tensor;
@@ -149,16 +148,6 @@ public final class CudaEngine implements Engine {
 
   @Override
   public Runner open(PlanSpec plan) {
-    for (PlanSpec.Entry entry : plan.tensors()) {
-      if (entry.blocks().stream().anyMatch(Optional::isPresent)) {
-        throw new IllegalArgumentException(
-            "states of parameter "
-                + entry.parameter().name()
-                + " on backend "
-                + name()
-                + ": expected F32, BF16 or F16, block-wise formats are not there on CUDA");
-      }
-    }
     return new CudaRunner(plan, index);
   }
 }

@@ -108,7 +108,7 @@ class LowBitStatesTest {
 
   private static void compare(Rule rule, StateFormat format, boolean special, long... shape) {
     List<int[]> expected = run("java", rule, format, 1, special, shape);
-    for (Backend backend : Machine.hostBackends()) {
+    for (Backend backend : Machine.backends()) {
       for (int threads = 1; threads <= 3; threads++) {
         List<int[]> actual = run(backend.name(), rule, format, threads, special, shape);
         for (int k = 0; k < expected.size(); k++) {
@@ -193,7 +193,7 @@ class LowBitStatesTest {
         for (int block : new int[] {1, 64, 100, 8192}) {
           List<byte[]> codes = new ArrayList<>();
           List<int[]> back = new ArrayList<>();
-          for (Backend backend : Machine.hostBackends()) {
+          for (Backend backend : Machine.backends()) {
             try (Workbench bench = new Workbench(backend.name())) {
               Tensor x = bench.tensor(noise(n, block, block == 64), n);
               Tensor out = bench.tensor(DType.U8, n);
@@ -217,7 +217,7 @@ class LowBitStatesTest {
   void stateFiles() throws IOException {
     int n = 5120;
     Path file = folder.resolve("states");
-    List<Backend> backends = Machine.hostBackends();
+    List<Backend> backends = Machine.backends();
     for (StateFormat format : FORMATS) {
       List<int[]> ends = new ArrayList<>();
       for (Backend second : backends) {
