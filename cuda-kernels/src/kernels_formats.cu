@@ -1,10 +1,7 @@
-// The family formats on a device: a thread per unit.
-#include "units.cuh"
-
+// The family formats on a device: a block per unit for casts and quantizers, a thread per unit for the rest.
+#include "casts.cuh"
+#include "grid.cuh"
 #include "kernels/formats/fields.h"
-#include "kernels/formats/grid.h"
-#include "kernels/formats/measures.h"
-#include "kernels/formats/minifloats.h"
 
 #define FETTLE_FAMILY "fettle/kernels/formats.def"
 #include "units_family.cuh"
