@@ -19,6 +19,12 @@ rm -rf "$repository/org/fettle"
 mvn -B -q install -DskipTests -Dfettle.skipNative -Dspotless.check.skip -pl .,java,packaging/bom,packaging/platform \
   -Dmaven.repo.local="$repository"
 mvn -B -q verify -f examples/maven/pom.xml -Dmaven.repo.local="$repository"
+if command -v gradle >/dev/null; then
+  gradle --offline --no-daemon -q -p examples/gradle --project-cache-dir "$PWD/target/gradle-cache" \
+    -Dmaven.repo.local="$repository" consume
+else
+  echo "############ NOT RUN: the Gradle consumer, because there is no gradle on this machine ############"
+fi
 java -jar "java/target/fettle-$version.jar" >target/doctor.txt 2>/dev/null
 grep -q '^backend java .*\(available\|chosen\)' target/doctor.txt || { echo "java -jar fettle.jar prints no report" >&2; exit 1; }
 rm -rf "$repository"
