@@ -14,6 +14,12 @@ constexpr int64_t streamedElements = Vector::lanes == 16 ? int64_t(1) << 23 : IN
 // Floats by which reading runs ahead: a page, as hardware does not.
 constexpr int64_t readAhead = 1024;
 
+FETTLE_FN bool isStreamed(int64_t elements) { return elements >= streamedElements; }
+
+FETTLE_FN void fence(bool streamed) {
+  if (streamed) _mm_sfence();
+}
+
 // Whether a random word rounds a number of [0, 2^24) spacings up.
 FETTLE_FN Mask roundsUp(Vector x, Vector whole, const uint32_t* words) {
   return (x - whole) * Vector(16777216.0f) >= Vector(16777216.0f) - highBits24(words);
@@ -31,6 +37,11 @@ class IntegerEncoder {
   FETTLE_INLINE void set(float factor, int32_t zero) {
     factor_ = Vector(factor);
     zero_ = Vector(float(zero));
+  }
+  // A factor for each lane.
+  FETTLE_INLINE void setEach(const float* factor, const float* zero) {
+    factor_ = Vector::load(factor);
+    zero_ = Vector::load(zero);
   }
   // Whether all codes are 0, whatever the elements are.
   FETTLE_FN bool nothing() { return false; }
@@ -76,6 +87,12 @@ class MinifloatEncoder {
     factor_ = Vector(factor);
     nothing_ = factor == 0.0f;
   }
+  FETTLE_INLINE void setEach(const float* factor, const float*) {
+    factor_ = Vector::load(factor);
+    nothing_ = false;
+  }
+  // In a cast, a factor of 0 keeps signs and NaN.
+  FETTLE_INLINE void keepZero() { nothing_ = false; }
   FETTLE_INLINE bool nothing() const { return nothing_; }
 
   FETTLE_INLINE Lanes32 lanes(Vector given, int64_t element) {
@@ -156,6 +173,10 @@ class IntegerDecoder {
     scale_ = Vector(scale);
     zero_ = Vector(zero);
   }
+  FETTLE_INLINE void setEach(const float* scale, const float* zero) {
+    scale_ = Vector::load(scale);
+    zero_ = Vector::load(zero);
+  }
   FETTLE_INLINE Vector value(__m128i bytes) const {
     return twoSided ? (toFloats(unsignedLanes(bytes)) - zero_) * scale_ : toFloats(signedLanes(bytes)) * scale_;
   }
@@ -172,6 +193,7 @@ class MinifloatDecoder {
     while (signBit_ << signShift_ != 0x80000000u) signShift_++;
   }
   FETTLE_INLINE void set(float scale, float) { scale_ = Vector(scale); }
+  FETTLE_INLINE void setEach(const float* scale, const float*) { scale_ = Vector::load(scale); }
   // Without a scale.
   FETTLE_INLINE Vector plain(__m128i bytes) const {
     const Lanes32 code = unsignedLanes(bytes);
@@ -195,6 +217,16 @@ class PlainMinifloatDecoder : public MinifloatDecoder {
  public:
   FETTLE_INLINE explicit PlainMinifloatDecoder(const Minifloat& f) : MinifloatDecoder(f) {}
   FETTLE_INLINE Vector value(__m128i bytes) const { return plain(bytes); }
+};
+
+// Two scales, one product after the other.
+class TwiceScaledDecoder : public MinifloatDecoder {
+ public:
+  FETTLE_INLINE TwiceScaledDecoder(const Minifloat& f, float global) : MinifloatDecoder(f), global_(global) {}
+  FETTLE_INLINE Vector value(__m128i bytes) const { return MinifloatDecoder::value(bytes) * global_; }
+
+ private:
+  Vector global_;
 };
 
 template <class Decoder>

@@ -200,6 +200,88 @@ struct CpuKernel<CodeBookEncode> {
   }
 };
 
+namespace {
+
+// The values of codes, from a table in registers where there are enough.
+template <bool large>
+class CodeValues {
+ public:
+  // Entries from `count` on are NaN.
+  FETTLE_INLINE CodeValues(const float* values, int64_t count) {
+    for (int i = 0; i < entries; i++) table_[i] = i < count ? values[i] : __builtin_nanf("");
+  }
+
+#if defined(__AVX512F__)
+  FETTLE_INLINE Vector operator()(__m128i codes) const {
+    const __m512i index = _mm512_cvtepu8_epi32(codes);
+    if (!large) return _mm512_permutexvar_ps(index, _mm512_loadu_ps(table_));
+    const auto pair = [&](int at) {
+      return _mm512_permutex2var_ps(_mm512_loadu_ps(table_ + at), index, _mm512_loadu_ps(table_ + at + 16));
+    };
+    const __mmask16 bit5 = _mm512_test_epi32_mask(index, _mm512_set1_epi32(32));
+    const __mmask16 bit6 = _mm512_test_epi32_mask(index, _mm512_set1_epi32(64));
+    const __mmask16 bit7 = _mm512_test_epi32_mask(index, _mm512_set1_epi32(128));
+    const auto quarter = [&](int at) { return _mm512_mask_blend_ps(bit5, pair(at), pair(at + 32)); };
+    const auto half = [&](int at) { return _mm512_mask_blend_ps(bit6, quarter(at), quarter(at + 64)); };
+    return _mm512_mask_blend_ps(bit7, half(0), half(128));
+  }
+#else
+  FETTLE_INLINE Vector operator()(__m128i codes) const {
+    if (!large) {
+      const __m256i index = _mm256_cvtepu8_epi32(codes);
+      const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table_), index);
+      const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table_ + 8), index);
+      return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+    }
+    const uint64_t bytes = uint64_t(_mm_cvtsi128_si64(codes));
+    const auto entry = [&](int k) { return table_[bytes >> (8 * k) & 255]; };
+    return _mm256_setr_ps(entry(0), entry(1), entry(2), entry(3), entry(4), entry(5), entry(6), entry(7));
+  }
+#endif
+
+ private:
+  static constexpr int entries = large ? 256 : 16;
+  float table_[entries];
+};
+
+template <bool large, int bits>
+FETTLE_FN void decodeBookUnits(const fettle_call& call, int64_t first, int64_t last) {
+  const CodeValues<large> valueOf(arrayOf<const float>(call, 3), call.integer[1]);
+  constexpr size_t bytes = size_t(Vector::lanes) * bits / 8;
+  const auto codesAt = [](const uint8_t* from, size_t count) {
+    __m128i codes = _mm_setzero_si128();
+    memcpy(&codes, from, count);
+    if (bits == 8) return codes;
+    const __m128i nibble = _mm_set1_epi8(15);
+    return _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(codes, 4), nibble), _mm_and_si128(codes, nibble));
+  };
+  for (int64_t unit = first; unit < last; unit++) {
+    const CallBlock block = CallBlock::of(call, unit);
+    const uint8_t* codes = arrayOf<const uint8_t>(call, 1) + block.first * bits / 8;
+    float* y = arrayOf<float>(call, 0) + block.first;
+    const Vector scale(arrayOf<const float>(call, 2)[unit]);
+    int64_t i = 0;
+    for (; i + Vector::lanes <= block.n; i += Vector::lanes) (valueOf(codesAt(codes + i * bits / 8, bytes)) * scale).store(y + i);
+    if (i < block.n) {
+      const size_t rest = size_t((block.n - i) * bits + 7) / 8;
+      (valueOf(codesAt(codes + i * bits / 8, rest)) * scale).storePart(y + i, int(block.n - i));
+    }
+  }
+}
+
+}  // namespace
+
+template <>
+struct CpuKernel<CodeBookDecode> {
+  static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
+    if (call.integer[2] == 4) {
+      decodeBookUnits<false, 4>(call, first, last);
+    } else {
+      decodeBookUnits<true, 8>(call, first, last);
+    }
+  }
+};
+
 }  // namespace FETTLE_TIER
 }  // namespace fettle
 

@@ -101,14 +101,16 @@ struct CodeBookEncode {
   }
 };
 
-// The values of the codes times the scales, into array 0.
+// The values of the codes times the scales, into array 0. A code without a value is NaN.
 struct CodeBookDecode {
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     const CallBlock block = CallBlock::of(call, unit);
     const float scale = arrayOf<const float>(call, 2)[unit];
     const float* values = arrayOf<const float>(call, 3);
     for (int64_t i = block.first; i < block.first + block.n; i++) {
-      arrayOf<float>(call, 0)[i] = values[codeAt(arrayOf<const uint8_t>(call, 1), call.integer[2], i)] * scale;
+      const int code = codeAt(arrayOf<const uint8_t>(call, 1), call.integer[2], i);
+      const float value = code < call.integer[1] ? values[code] : __builtin_nanf("");
+      arrayOf<float>(call, 0)[i] = value * scale;
     }
   }
 };

@@ -134,7 +134,10 @@ public final class CodeBook {
     run(backend, x, codes, scales, blockSize, Objects.requireNonNull(style, "style"));
   }
 
-  /** Decodes blocks: the book's value times the block's scale, into {@code x}. */
+  /**
+   * Decodes blocks: the book's value times the block's scale, into {@code x}; NaN for a code that
+   * the book has no value for.
+   */
   public void decode(Backend backend, Tensor codes, Tensor scales, Tensor x, int blockSize) {
     run(backend, x, codes, scales, blockSize, null);
   }

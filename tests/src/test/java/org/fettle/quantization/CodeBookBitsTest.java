@@ -1,6 +1,7 @@
 package org.fettle.quantization;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.ByteOrder;
 import java.util.Map;
@@ -107,5 +108,33 @@ class CodeBookBitsTest {
             }
           }
         });
+  }
+
+  /** Nothing is read behind the book. */
+  @Test
+  void aCodeWithoutValueIsNotANumber() {
+    CodeBook book = CodeBook.of(-1, 0.5f, 2);
+    for (Backend backend : Machine.hostBackends()) {
+      for (boolean packed : new boolean[] {false, true}) {
+        Tensor codes = Tensor.allocate(DType.U8, packed ? 20 : 40);
+        for (int i = 0; i < 40; i += packed ? 2 : 1) {
+          int code = i % 5;
+          codes
+              .buffer()
+              .put(packed ? i / 2 : i, (byte) (packed ? (code << 4) | ((i + 1) % 5) : code));
+        }
+        Tensor scales = Tensor.allocate(DType.F32, 1);
+        scales.buffer().order(ByteOrder.nativeOrder()).putFloat(0, 2f);
+        Tensor x = Tensor.allocate(DType.F32, 40);
+        book.decode(backend, codes, scales, x, 64);
+        for (int i = 0; i < 40; i++) {
+          float expected = i % 5 < 3 ? 2 * book.values()[i % 5] : Float.NaN;
+          assertEquals(
+              expected,
+              x.buffer().order(ByteOrder.nativeOrder()).getFloat(4 * i),
+              backend.name() + ", " + i);
+        }
+      }
+    }
   }
 }

@@ -142,7 +142,8 @@ public final class BlockKernels {
         call.array(1).getBytes((start + at) * bits / 8, codes, (run * bits + 7) / 8);
         for (int i = 0; i < run; i++) {
           int code = bits == 8 ? codes[i] & 0xFF : codes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
-          x[i] = values[code] * scale[0];
+          // A code without a value is NaN.
+          x[i] = (code < entries ? values[code] : Float.NaN) * scale[0];
         }
         call.array(0).putFloats(start + at, x, run);
       }
