@@ -47,6 +47,7 @@ final class ChildJvm {
               .redirectError(ProcessBuilder.Redirect.INHERIT);
       // So that a peer's OpenBLAS picks its kernels for this CPU.
       child.environment().keySet().removeAll(List.of("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"));
+      child.environment().put("OPENBLAS_NUM_THREADS", "1");
       int status = child.start().waitFor();
       if (status != 0) {
         throw new IllegalStateException(what + ": the child ended with status " + status);

@@ -9,10 +9,13 @@ import org.fettle.BinaryProduct;
 import org.fettle.DType;
 import org.fettle.IntegerProduct;
 import org.fettle.Tensor;
+import org.fettle.internal.Access;
+import org.fettle.internal.algebra.Products;
 import org.fettle.sparsity.CsrMatrix;
 import org.fettle.sparsity.NmPattern;
 import org.fettle.sparsity.Selection;
 import org.fettle.sparsity.Semi24;
+import org.fettle.steps.NewtonSchulz;
 
 /**
  * Products of matrices. Times are per multiply-add of the dense product, so that sparse ones
@@ -39,7 +42,57 @@ final class ProductCases {
       cases.add(csr(percent));
     }
     cases.add(semi24());
+    if (hasBlas()) {
+      cases.add(floats());
+      cases.add(newtonSchulz());
+    }
     return cases;
+  }
+
+  /** Whether the BLAS that belongs to the cpu backend is there: it comes with the peers. */
+  private static boolean hasBlas() {
+    try {
+      Class.forName(
+          "org.bytedeco.openblas.global.openblas", false, ProductCases.class.getClassLoader());
+      return true;
+    } catch (ClassNotFoundException e) {
+      return false;
+    }
+  }
+
+  /** The product that steps with matrices are made of: the backend's BLAS. */
+  private static KernelCase floats() {
+    return product(
+        "product.f32",
+        new int[] {SIDE, SIDE, SIDE},
+        12.0 * SIDE * SIDE,
+        1,
+        (backend, arrays) -> {
+          Tensor left = KernelCases.floats(arrays, "left", SIDE, SIDE);
+          Tensor right = KernelCases.floats(arrays, "right", SIDE, SIDE);
+          Tensor y = Tensor.allocate(DType.F32, SIDE, SIDE);
+          Products products = Products.of(Access.engine(backend));
+          return () -> products.multiply(false, true, SIDE, SIDE, SIDE, 1f, left, right, 0f, y);
+        });
+  }
+
+  /** Muon's orthogonalisation: products, whose rate compares with {@code product.f32}. */
+  private static KernelCase newtonSchulz() {
+    NewtonSchulz.Options options = new NewtonSchulz.Options();
+    int products = 3 * options.iterations();
+    double multiplyAdds = (double) products * SIDE * SIDE * SIDE;
+    return new KernelCase(
+        "product.newton-schulz",
+        products + "x" + SIDE + "^3",
+        multiplyAdds,
+        12.0 * products * SIDE * SIDE / multiplyAdds,
+        2,
+        (backend, arrays) -> {
+          Tensor x = KernelCases.floats(arrays, "left", SIDE, SIDE);
+          Tensor y = Tensor.allocate(DType.F32, SIDE, SIDE);
+          NewtonSchulz iteration = new NewtonSchulz(backend, options, x, y);
+          return iteration::run;
+        });
   }
 
   /** Sparse products against the dense one: {@code ./fettle bench --sparse}. */
