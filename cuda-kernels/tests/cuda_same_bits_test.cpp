@@ -225,7 +225,7 @@ void randomPlans(int count) {
     spec.lossScale = random.pick({1.0, 1024.0, 3.0, 1e-30});
     spec.gradientPass = random.chance(50);
     spec.averageInterval = 1 + random.below(2);
-    spec.averageWarmup = random.below(3);
+    spec.averageWarmup = random.below(4) == 3 ? int64_t(FETTLE_WARMUP_LOOKAHEAD) : random.below(3);
     spec.seed = random.next();
     const int tensors = random.below(8);
     for (int k = 0; k < tensors; k++) spec.tensors.push_back(anyTensor(random, spec));
