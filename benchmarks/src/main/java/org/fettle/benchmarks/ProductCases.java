@@ -43,7 +43,7 @@ final class ProductCases {
     }
     cases.add(semi24());
     if (hasBlas()) {
-      cases.add(floats());
+      cases.add(floatProduct());
       cases.add(newtonSchulz());
     }
     return cases;
@@ -61,7 +61,7 @@ final class ProductCases {
   }
 
   /** The product that steps with matrices are made of: the backend's BLAS. */
-  private static KernelCase floats() {
+  private static KernelCase floatProduct() {
     return product(
         "product.f32",
         new int[] {SIDE, SIDE, SIDE},
