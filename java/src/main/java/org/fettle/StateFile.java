@@ -5,15 +5,9 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import com.google.gson.JsonSyntaxException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -24,15 +18,14 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
-import java.util.zip.CRC32C;
 import org.fettle.internal.Blocks;
 import org.fettle.internal.Engine;
 import org.fettle.internal.PlanSpec;
 import org.fettle.internal.Runner;
 import org.fettle.internal.Safetensors;
 import org.fettle.internal.Safetensors.Array;
+import org.fettle.internal.TensorTransfer;
 
 /**
  * What a plan owns, as a safetensors file: states in their stored format, step counters, scalars.
@@ -50,16 +43,12 @@ final class StateFile {
    */
   private static final int VERSION = 1;
 
-  private static final int BUFFER_BYTES = 1 << 22;
-
   private final PlanSpec plan;
-  private final Engine engine;
   private final Runner runner;
-  private final ByteBuffer buffer;
+  private final TensorTransfer transfer;
 
   StateFile(PlanSpec plan, Engine engine, Runner runner) {
     this.plan = plan;
-    this.engine = engine;
     this.runner = runner;
     long largest =
         plan.tensors().stream()
@@ -67,64 +56,36 @@ final class StateFile {
             .mapToLong(Tensor::bytes)
             .max()
             .orElse(0);
-    buffer = ByteBuffer.allocateDirect((int) Math.min(BUFFER_BYTES, Math.max(1, largest)));
+    transfer = new TensorTransfer(engine, largest);
   }
 
   /** Writes the file beside its place and moves it there when it is whole. */
   void write(Path file) throws IOException {
-    Path target = file.toAbsolutePath();
-    Path temporary =
-        target.resolveSibling(
-            "."
-                + target.getFileName()
-                + "."
-                + Long.toHexString(ThreadLocalRandom.current().nextLong()));
     List<Array> arrays = arrays();
-    try {
-      try (FileChannel channel =
-          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        // The checksums stand before the data: their places are filled when they are known.
-        Map<String, Long> checksums = new HashMap<>();
-        int start = header(arrays, checksums).remaining();
-        channel.position(start);
-        int next = 0;
-        for (PlanSpec.Entry entry : plan.tensors()) {
-          for (int k = 0; k < entry.states().size(); k++) {
-            checksums.put(arrays.get(next++).name(), copyOut(entry.states().get(k), channel));
-            if (entry.blocks().get(k).isPresent()) {
-              Tensor scales = entry.blocks().get(k).get().scales();
-              checksums.put(arrays.get(next++).name(), copyOut(scales, channel));
+    TensorTransfer.replace(
+        file,
+        channel -> {
+          // The checksums stand before the data: their places are filled when they are known.
+          Map<String, Long> checksums = new HashMap<>();
+          int start = header(arrays, checksums).remaining();
+          channel.position(start);
+          int next = 0;
+          for (PlanSpec.Entry entry : plan.tensors()) {
+            for (int k = 0; k < entry.states().size(); k++) {
+              Tensor state = entry.states().get(k);
+              checksums.put(arrays.get(next++).name(), transfer.write(state, channel));
+              if (entry.blocks().get(k).isPresent()) {
+                Tensor scales = entry.blocks().get(k).get().scales();
+                checksums.put(arrays.get(next++).name(), transfer.write(scales, channel));
+              }
             }
           }
-        }
-        ByteBuffer header = header(arrays, checksums);
-        if (header.remaining() != start) {
-          throw new IllegalStateException("the header's length depends on the checksums");
-        }
-        while (header.hasRemaining()) {
-          channel.write(header, header.position());
-        }
-        channel.force(true);
-      }
-      Files.move(
-          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(temporary);
-    }
-  }
-
-  private long copyOut(Tensor state, FileChannel channel) throws IOException {
-    CRC32C checksum = new CRC32C();
-    for (long at = 0; at < state.bytes(); at += buffer.capacity()) {
-      buffer.clear().limit((int) Math.min(buffer.capacity(), state.bytes() - at));
-      engine.read(state, at, buffer);
-      checksum.update(buffer.flip());
-      buffer.rewind();
-      while (buffer.hasRemaining()) {
-        channel.write(buffer);
-      }
-    }
-    return checksum.getValue();
+          ByteBuffer header = header(arrays, checksums);
+          if (header.remaining() != start) {
+            throw new IllegalStateException("the header's length depends on the checksums");
+          }
+          TensorTransfer.write(channel, header, 0);
+        });
   }
 
   private List<Array> arrays() {
@@ -186,7 +147,7 @@ final class StateFile {
     metadata.put("format", FORMAT);
     metadata.put("version", String.valueOf(VERSION));
     metadata.put("plan", text);
-    metadata.put("crc32c", hex(checksum(text)));
+    metadata.put("crc32c", TensorTransfer.checksum(text));
     return Safetensors.header(metadata, arrays);
   }
 
@@ -217,13 +178,15 @@ final class StateFile {
       state.addProperty("name", rule.states().get(k));
       state.addProperty("dtype", entry.states().get(k).dtype().toString());
       state.addProperty("array", arrayName(tensor, k));
-      state.addProperty("crc32c", hex(checksums.getOrDefault(arrayName(tensor, k), 0L)));
+      state.addProperty(
+          "crc32c", TensorTransfer.hex(checksums.getOrDefault(arrayName(tensor, k), 0L)));
       if (entry.blocks().get(k).isPresent()) {
         Blocks blocks = entry.blocks().get(k).get();
         state.addProperty("format", blocks.format().toString());
         state.addProperty("block_size", blocks.size());
         state.addProperty("scales", scalesName(tensor, k));
-        state.addProperty("scales_crc32c", hex(checksums.getOrDefault(scalesName(tensor, k), 0L)));
+        state.addProperty(
+            "scales_crc32c", TensorTransfer.hex(checksums.getOrDefault(scalesName(tensor, k), 0L)));
       }
       states.add(state);
     }
@@ -235,16 +198,6 @@ final class StateFile {
     JsonArray numbers = new JsonArray();
     shape(tensor).forEach(numbers::add);
     return numbers;
-  }
-
-  private static String hex(long checksum) {
-    return String.format("%08x", checksum);
-  }
-
-  private static long checksum(String text) {
-    CRC32C checksum = new CRC32C();
-    checksum.update(text.getBytes(StandardCharsets.UTF_8));
-    return checksum.getValue();
   }
 
   /** A file that fits the plan, checked from end to end; nothing of it has been used yet. */
@@ -284,19 +237,15 @@ final class StateFile {
                 + "; a newer Fettle wrote it");
       }
       String text = source.metadata("plan");
-      expect("checksum of the description", hex(checksum(text)), source.metadata("crc32c"));
-      JsonObject description;
-      try {
-        description = JsonParser.parseString(text).getAsJsonObject();
-        check(description);
-      } catch (JsonSyntaxException
-          | IllegalStateException
-          | UnsupportedOperationException
-          | NullPointerException
-          | NumberFormatException e) {
-        throw new IllegalArgumentException(source.wrong("has a bad description").getMessage(), e);
-      }
-      checkChecksums(description);
+      expect(
+          "checksum of the description", TensorTransfer.checksum(text), source.metadata("crc32c"));
+      TensorTransfer.describe(
+          source,
+          () -> {
+            JsonObject description = JsonParser.parseString(text).getAsJsonObject();
+            check(description);
+            checkChecksums(description);
+          });
     }
 
     private void expect(String what, Object actual, Object expected) {
@@ -406,19 +355,8 @@ final class StateFile {
     }
 
     private void checkChecksum(String name, String expected) throws IOException {
-      Array array = source.array(name);
-      CRC32C checksum = new CRC32C();
-      for (long at = 0; at < array.bytes(); at += buffer.capacity()) {
-        readPart(array, at);
-        checksum.update(buffer);
-      }
-      expect("array " + name + " with checksum", hex(checksum.getValue()), expected);
-    }
-
-    private void readPart(Array array, long at) throws IOException {
-      buffer.clear().limit((int) Math.min(buffer.capacity(), array.bytes() - at));
-      source.read(array, at, buffer);
-      buffer.flip();
+      String found = TensorTransfer.hex(transfer.checksum(source, source.array(name)));
+      expect("array " + name + " with checksum", found, expected);
     }
 
     /** Puts everything into the plan. */
@@ -447,11 +385,7 @@ final class StateFile {
     }
 
     private void restore(String name, Tensor to) throws IOException {
-      Array array = source.array(name);
-      for (long at = 0; at < array.bytes(); at += buffer.capacity()) {
-        readPart(array, at);
-        engine.write(to, at, buffer);
-      }
+      transfer.read(source, source.array(name), to);
     }
 
     @Override

@@ -377,13 +377,13 @@ public enum Primitive {
   /** One tile: the outputs, and the pairs whose products the sums add. */
   void apply(float[] c, int n, float[][] in, float[][] out, float[][] a, float[][] b) {
     if (step == null) {
-      throw new UnsupportedOperationException(name());
+      throw new IllegalStateException(name() + " has no tiles");
     }
     step.apply(c, n, in, out, a, b);
   }
 
   /** The factor of a pixel whose largest channel is given. */
   float pixelFactor(float limit, float largest) {
-    throw new UnsupportedOperationException(name());
+    throw new IllegalStateException(name() + " has no pixels");
   }
 }

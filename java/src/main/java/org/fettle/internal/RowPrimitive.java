@@ -148,7 +148,7 @@ enum RowPrimitive {
 
   /** One tile of the output. */
   void apply(float[] row, int n, float[][] in, float[] out) {
-    throw new UnsupportedOperationException(name());
+    throw new IllegalStateException(name() + " has no output");
   }
 
   /** Whether the sum is that of the squares; else it is that of the stable exponentials. */

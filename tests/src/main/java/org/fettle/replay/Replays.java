@@ -108,7 +108,7 @@ public final class Replays {
       for (String name : golden.outputs()) {
         comparisons.add(Comparison.of(golden, golden.array(name), outputs));
       }
-    } catch (IllegalArgumentException | UnsupportedOperationException e) {
+    } catch (IllegalArgumentException | IllegalStateException e) {
       return new Result(golden.method(), e.getMessage(), List.of());
     } catch (RuntimeException e) {
       return new Result(golden.method(), "broke off: " + e, List.of());

@@ -152,7 +152,7 @@ class ThreadsMisuseTest {
               throw new RejectedExecutionException("full");
             },
             task -> {
-              throw new UnsupportedOperationException("broken");
+              throw new IllegalArgumentException("broken");
             },
             task -> {
               throw new OutOfMemoryError("unable to create native thread");

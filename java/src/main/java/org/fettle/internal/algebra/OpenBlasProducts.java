@@ -20,7 +20,7 @@ final class OpenBlasProducts implements Products {
     try {
       Loader.load(org.bytedeco.openblas.global.openblas.class);
     } catch (LinkageError e) {
-      throw new UnsupportedOperationException(
+      throw new IllegalStateException(
           "steps with matrix products on backend cpu need OpenBLAS: add org.bytedeco:openblas and"
               + " its jar for this platform (classifier linux-x86_64) to the class path; "
               + e,

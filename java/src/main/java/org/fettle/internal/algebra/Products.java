@@ -11,8 +11,8 @@ public sealed interface Products permits JavaProducts, OpenBlasProducts {
   /**
    * The products of a backend.
    *
-   * @throws UnsupportedOperationException if it has none, or its library is missing; the message
-   *     says what to add
+   * @throws IllegalStateException if it has none, or its library is missing; the message says what
+   *     to add
    */
   static Products of(Engine engine) {
     if (engine.name().equals("java")) {
@@ -21,7 +21,7 @@ public sealed interface Products permits JavaProducts, OpenBlasProducts {
     if (engine.name().startsWith("cpu")) {
       return OpenBlasProducts.create();
     }
-    throw new UnsupportedOperationException(
+    throw new IllegalStateException(
         "backend " + engine.name() + " has no steps with matrix products: expected java or cpu");
   }
 
