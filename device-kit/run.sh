@@ -82,7 +82,7 @@ replayed() {
   java org.fettle.replay.Replay --backend "$1" "$kit/vectors" >"$out/vectors-$1.txt" 2>&1
   awk -v backend="$1" '
     / passed, / && /failed$/ { passed = $1 }
-    /^FAIL / { file = $0; getline; if (/has no .*: expected|expected .* for backend|are not there on CUDA|has no CUDA driver/) refused++; else { print file; print; wrong++ } }
+    /^FAIL / { file = $0; getline; if (/has no .*: expected|has no CUDA driver/) refused++; else { print file; print; wrong++ } }
     END { print backend ": " passed + 0 " passed, " refused + 0 " refused by name, " wrong + 0 " wrong"; exit passed > 0 && !wrong ? 0 : 1 }
   ' "$out/vectors-$1.txt"
 }

@@ -141,14 +141,12 @@ public final class IntegerProduct {
       return;
     }
     long panels = IntegerProductKernels.covers(columns, IntegerProductKernels.PANEL_ROWS);
-    Tensor packed =
-        engine.allocate(
-            DType.U8,
-            new long[] {Math.max(1, panels * IntegerProductKernels.panelBytes(depth))},
-            0);
+    Tensor packed = null;
     Tensor sums = null;
     try {
-      sums = engine.allocate(DType.I32, new long[] {columns}, 1);
+      packed =
+          engine.borrow(DType.U8, Math.max(1, panels * IntegerProductKernels.panelBytes(depth)));
+      sums = engine.borrow(DType.I32, columns);
       engine.run(
           new KernelCall(IntegerProductKernels.PACK)
               .arrays(right, packed, sums)
@@ -156,10 +154,8 @@ public final class IntegerProduct {
               .units(panels, right.elements()));
       engine.run(call.array(1, packed).array(6, sums));
     } finally {
-      engine.release(packed);
-      if (sums != null) {
-        engine.release(sums);
-      }
+      engine.giveBack(packed);
+      engine.giveBack(sums);
     }
   }
 

@@ -96,8 +96,6 @@ record Entry(
 
   /** What people call it. */
   String title() {
-    return name
-        + (size.isEmpty() ? "" : ", " + size)
-        + (threads > 1 ? ", " + threads + " threads" : "");
+    return name + (size.isEmpty() ? "" : ", " + size);
   }
 }

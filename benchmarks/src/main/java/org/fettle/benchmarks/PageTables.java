@@ -19,11 +19,10 @@ final class PageTables {
       Entry.Mark ours = entry.marks().get(Who.FETTLE);
       rows.append(
           format(
-              "<tr data-case='%s'><th scope='row'>%s</th><td class='number'>%d</td>"
+              "%s<td class='number'>%d</td>"
                   + "<td class='number'>%s</td><td class='number'>%s</td><td class='number'>%s</td>"
                   + "<td>%s</td><td>%s</td><td>%s</td></tr>%n",
-              escape(entry.title()),
-              escape(entry.title()),
+              start(entry),
               entry.threads(),
               Ticks.text(entry.bytes()),
               number(ours == null ? Double.NaN : ours.nanos()),
@@ -42,16 +41,20 @@ final class PageTables {
       Entry.Mark ours = entry.marks().get(Who.FETTLE);
       rows.append(
           format(
-              "<tr data-case='%s'><th scope='row'>%s</th><td class='number'>%s</td>"
+              "%s<td class='number'>%s</td>"
                   + "<td class='number'>%s</td><td class='number'>%s</td><td>%s</td></tr>%n",
-              escape(entry.title()),
-              escape(entry.title()),
+              start(entry),
               number(ours == null ? Double.NaN : ours.intensity()),
               number(ours == null ? Double.NaN : ours.rate()),
               number(ours == null ? Double.NaN : 2 / ours.nanos()),
               speedUps(entry)));
     }
     return rows.toString();
+  }
+
+  private static String start(Entry entry) {
+    return format(
+        "<tr data-case='%s'><th scope='row'>%s</th>", escape(entry.title()), escape(entry.title()));
   }
 
   private static String bar(double share) {

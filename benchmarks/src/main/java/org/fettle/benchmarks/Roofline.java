@@ -4,8 +4,10 @@ import static org.fettle.page.Markup.escape;
 import static org.fettle.page.Markup.format;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 import org.fettle.page.Chart;
 
@@ -118,11 +120,11 @@ final class Roofline {
     return name + ": " + Ticks.text(gigabytes) + " GB/s";
   }
 
-  private java.util.stream.DoubleStream intensities() {
+  private DoubleStream intensities() {
     return marks().mapToDouble(Entry.Mark::intensity);
   }
 
-  private java.util.stream.DoubleStream rates() {
+  private DoubleStream rates() {
     return marks().mapToDouble(Entry.Mark::rate);
   }
 
@@ -148,14 +150,9 @@ final class Roofline {
     StringBuilder svg = new StringBuilder(chart.open(id));
     lines.forEach(line -> svg.append(line(line)));
     // Peers first, so that ours is never hidden.
-    for (Who who :
-        java.util.Arrays.asList(
-            Who.LIBTORCH_STEP,
-            Who.ND4J,
-            Who.LIBTORCH,
-            Who.FETTLE_JAVA,
-            Who.FETTLE_V3,
-            Who.FETTLE)) {
+    List<Who> backwards = new ArrayList<>(List.of(Who.values()));
+    Collections.reverse(backwards);
+    for (Who who : backwards) {
       for (Entry entry : entries) {
         Entry.Mark mark = entry.marks().get(who);
         if (mark != null) {
@@ -172,15 +169,20 @@ final class Roofline {
     // Where a sloping line leaves the frame at the bottom or the top.
     double from = line.slope > 0 ? Math.max(left, chart.y().low() / line.slope) : left;
     double to = line.slope > 0 ? Math.min(right, chart.y().high() / line.slope) : right;
+    if (from >= to) {
+      return "";
+    }
     double x1 = chart.left(from);
     double y1 = chart.top(line.at(from));
     double x2 = chart.left(to);
     double y2 = chart.top(line.at(to));
     double angle = Math.toDegrees(Math.atan2(y2 - y1, x2 - x1));
-    // Sloping lines are named at their upper end, level ones at the left, where they do not meet.
-    double share = line.slope > 0 ? 0.98 : 0.02;
+    // Sloping lines are named near their upper end, level ones at the left, where they do not meet;
+    // dashed ones below
+    // themselves, as they may run close to another.
+    double share = line.slope > 0 ? 0.9 : 0.02;
     double textX = x1 + share * (x2 - x1);
-    double textY = y1 + share * (y2 - y1) - 6;
+    double textY = y1 + share * (y2 - y1) + (line.dashed && line.slope > 0 ? 15 : -6);
     return format(
             "<line class='roof' x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' style='--d:%s'/>",
             x1, y1, x2, y2, line.dashed ? "6 5" : "none")

@@ -31,7 +31,7 @@ final class SpeedUps {
     if (bars.isEmpty()) {
       return "<p class='note'>No peer took part in this run.</p>";
     }
-    double low = Math.min(0.2, 0.8 * bars.stream().mapToDouble(Bar::times).min().orElse(1));
+    double low = Math.min(0.2, 0.6 * bars.stream().mapToDouble(Bar::times).min().orElse(1));
     double high = Math.max(5, 1.6 * bars.stream().mapToDouble(Bar::times).max().orElse(1));
     int height = TOP + ROW * bars.size() + 30;
     StringBuilder svg = new StringBuilder();

@@ -110,6 +110,28 @@ class BenchPageTest {
   }
 
   @Test
+  void roofsThatLieOutsideTheFrameAreLeftOut() throws IOException {
+    KernelReport all = kernels();
+    List<KernelResult> integers =
+        all.results().stream().filter(one -> one.name().equals("product.int8")).toList();
+    assertEquals(1, integers.size());
+    KernelReport run =
+        new KernelReport(all.machine(), all.command(), all.measured(), all.ceilings(), integers);
+    String html = new BenchPage(List.of(), List.of(run)).text();
+    Pattern roof =
+        Pattern.compile(
+            "class='roof' x1='([-\\d.]+)' y1='([-\\d.]+)' x2='([-\\d.]+)' y2='([-\\d.]+)'");
+    List<MatchResult> lines = roof.matcher(html).results().toList();
+    assertFalse(lines.isEmpty());
+    for (MatchResult line : lines) {
+      for (int k = 1; k <= 4; k++) {
+        double at = Double.parseDouble(line.group(k));
+        assertTrue(at >= 0 && at <= 1120, line.group());
+      }
+    }
+  }
+
+  @Test
   void aLineIsDrawnForEveryCeilingThatIsKnown() throws IOException {
     String html = new BenchPage(List.of(steps()), List.of()).text();
     check(html);

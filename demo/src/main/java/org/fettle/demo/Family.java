@@ -6,8 +6,8 @@ import java.util.Locale;
 enum Family {
   OPTIMIZERS(
       "Optimizers",
-      "Different rules, and the weights in f32 or in nothing but bf16. A variant has its rule's"
-          + " colour and is dashed."),
+      "Different rules, and the weights in f32 or in nothing but bf16. Where there are more rows"
+          + " than colours, a variant has its rule's colour and is dashed."),
   STATES(
       "States in few bits",
       "AdamW remembers two numbers for each weight, 8 bytes. Here they are stored in blocks of 8 or 4"

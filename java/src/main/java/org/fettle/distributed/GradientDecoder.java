@@ -9,6 +9,7 @@ import org.fettle.DType;
 import org.fettle.Device;
 import org.fettle.Range;
 import org.fettle.Tensor;
+import org.fettle.internal.TensorChecks;
 import org.fettle.merge.LinearCombination;
 import org.fettle.recipes.CompressedCommunication;
 
@@ -67,6 +68,9 @@ public final class GradientDecoder {
     for (int i = 0; i < messages.size(); i++) {
       check("message " + i, messages.get(i));
     }
+    if (compression != Compression.F32 && compression != Compression.BF16) {
+      apart(messages, mean);
+    }
     switch (compression) {
       case F32, BF16 -> {
         double[] weights = new double[messages.size()];
@@ -103,6 +107,17 @@ public final class GradientDecoder {
         mean.buffer().put(layout.shard(everything, shard).buffer());
       }
     }
+  }
+
+  /** Refuses a mean that shares memory with what is read after it was cleared. */
+  private void apart(List<GradientEncoder.Message> messages, Tensor mean) {
+    TensorChecks checks = new TensorChecks(backend).writes("mean", mean, DType.F32);
+    for (int i = 0; i < messages.size(); i++) {
+      String name = "message " + i;
+      messages.get(i).split().forEach(part -> checks.reads(name, part, part.dtype()));
+      messages.get(i).whole().forEach(part -> checks.reads(name, part, part.dtype()));
+    }
+    checks.done();
   }
 
   /** Refuses a message that is none of this compression's, before anything is written. */
@@ -144,7 +159,7 @@ public final class GradientDecoder {
     parts.forEach(part -> buffered(name, part));
   }
 
-  static void buffered(String name, Tensor tensor) {
+  private static void buffered(String name, Tensor tensor) {
     if (tensor.buffer() == null) {
       throw new IllegalArgumentException(
           name + " holds " + tensor + ", which is at an address: expected a direct buffer");

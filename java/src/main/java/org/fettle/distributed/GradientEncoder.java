@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.DType;
+import org.fettle.Device;
 import org.fettle.Tensor;
 import org.fettle.merge.LinearCombination;
 import org.fettle.recipes.CompressedCommunication;
@@ -65,9 +66,12 @@ public final class GradientEncoder {
    */
   public Message encode(Tensor gradient) {
     Objects.requireNonNull(gradient, "gradient");
-    if (gradient.dtype() != DType.F32 || gradient.elements() != elements) {
+    if (gradient.dtype() != DType.F32
+        || gradient.rank() != 1
+        || gradient.elements() != elements
+        || !gradient.device().equals(Device.CPU)) {
       throw new IllegalArgumentException(
-          "gradient " + gradient + ": expected F32[" + elements + "]");
+          "gradient " + gradient + ": expected F32[" + elements + "] in host memory");
     }
     switch (compression) {
       case F32 -> {

@@ -20,13 +20,16 @@ final class CpuCalls {
   /** Bytes of a {@code fettle_call}. */
   static final int BYTES = NUMBER + SLOTS_BYTES;
 
+  static final KeptMemory MEMORY = new KeptMemory();
+
   private CpuCalls() {}
 
   static void run(KernelCall call, int tier) {
     if (call.units() == 0) {
       return;
     }
-    try (NativeMemory memory = NativeMemory.allocate(BYTES, 0)) {
+    NativeMemory memory = MEMORY.borrow(BYTES);
+    try {
       fill(Addresses.buffer(memory.address(), BYTES), call);
       Runnable work = () -> check(call, Native.cpuCall(memory.address(), tier));
       int participants = call.participants();
@@ -36,12 +39,17 @@ final class CpuCalls {
         new Workers(participants, null).run(participants, work);
       }
     } finally {
+      // Workers answer when nobody is inside any more.
+      MEMORY.giveBack(memory);
       Reference.reachabilityFence(call);
     }
   }
 
   /** Lays a call out as the kernels read it. */
   static void fill(ByteBuffer table, KernelCall call) {
+    for (int at = 0; at < BYTES; at += Long.BYTES) {
+      table.putLong(at, 0);
+    }
     table.putLong(0, BYTES);
     table.putLong(KERNEL, call.kernel().number());
     table.putLong(UNITS, call.units());

@@ -48,6 +48,20 @@ public final class CpuEngine implements Engine {
   }
 
   @Override
+  public Tensor borrow(DType dtype, long elements) {
+    NativeMemory memory = CpuCalls.MEMORY.borrow(dtype.bytes(elements));
+    return Tensor.ofAddress(
+        memory.address(), memory.bytes(), memory, Device.CPU, dtype, new long[] {elements});
+  }
+
+  @Override
+  public void giveBack(Tensor tensor) {
+    if (tensor != null) {
+      CpuCalls.MEMORY.giveBack((NativeMemory) tensor.owner());
+    }
+  }
+
+  @Override
   public void read(Tensor from, long offset, ByteBuffer to) {
     HostCopies.read(from, offset, to);
   }

@@ -24,6 +24,22 @@ public sealed interface Engine permits JavaEngine, CpuEngine, CudaEngine {
   /** Frees what {@link #allocate} made. */
   void release(Tensor tensor);
 
+  /**
+   * Memory for the time of a call, which holds anything.
+   *
+   * @throws OutOfMemoryError if there is none
+   */
+  default Tensor borrow(DType dtype, long elements) {
+    return allocate(dtype, new long[] {elements}, 0);
+  }
+
+  /** Takes back what {@link #borrow} gave; null is nothing. */
+  default void giveBack(Tensor tensor) {
+    if (tensor != null) {
+      release(tensor);
+    }
+  }
+
   /** Whether a tensor is one that {@link #allocate} made, and so goes when its plan is closed. */
   default boolean owns(Tensor tensor) {
     return tensor.owner() instanceof OwnedMemory;

@@ -88,6 +88,10 @@ final class NativeMemory implements OwnedMemory, AutoCloseable {
     return address;
   }
 
+  long bytes() {
+    return bytes;
+  }
+
   @Override
   public void close() {
     freed = true;

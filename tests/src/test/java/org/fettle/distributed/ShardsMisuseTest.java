@@ -94,6 +94,22 @@ class ShardsMisuseTest {
     byte[] after = new byte[before.length];
     memory.get(0, after);
     assertArrayEquals(before, after);
+    if (compression == Compression.INT8) {
+      ByteBuffer shared = good.split().get(0).buffer();
+      ByteBuffer large = ByteBuffer.allocateDirect(bytes).put(shared).clear();
+      Tensor codes = Tensor.of(large, DType.I8, LAYOUT.shardElements());
+      GradientEncoder.Message overlapping =
+          new GradientEncoder.Message(List.of(codes, good.split().get(1)), good.whole());
+      Tensor over = Tensor.of(large, DType.F32, LAYOUT.shardElements());
+      byte[] kept = new byte[bytes];
+      large.get(0, kept);
+      refused(() -> decoder.mean(List.of(overlapping), over), "overlaps");
+      byte[] now = new byte[bytes];
+      large.get(0, now);
+      assertArrayEquals(kept, now);
+    }
+    Tensor square = Tensor.allocate(DType.F32, 2, LAYOUT.elements() / 2);
+    refused(() -> encoder.encode(square), "gradient");
     decoder.mean(List.of(good, good), mean);
     memory.get(0, after);
     for (int i = 0; i < after.length; i++) {

@@ -10,12 +10,15 @@ import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 import org.fettle.Rule;
 import org.fettle.Rules;
@@ -104,13 +107,24 @@ class NativeImageTest {
     for (JsonElement one : resources.getAsJsonArray("includes")) {
       included.add(Pattern.compile(one.getAsJsonObject().get("pattern").getAsString()));
     }
+    List<String> names = new ArrayList<>();
+    Path classes = Path.of("../java/target/classes");
+    try (Stream<Path> files = Files.walk(classes.resolve("org/fettle"))) {
+      files
+          .filter(Files::isRegularFile)
+          .map(file -> classes.relativize(file).toString())
+          .filter(name -> !name.endsWith(".class"))
+          .forEach(names::add);
+    }
     for (String resource :
         List.of("/org/fettle/rules.def", "/org/fettle/code-books.txt", LIBRARY)) {
       read(resource);
-      String name = resource.substring(1);
+      assertTrue(names.contains(resource.substring(1)), names + " lacks " + resource);
+    }
+    for (String name : names) {
       assertFalse(
           included.stream().noneMatch(pattern -> pattern.matcher(name).matches()),
-          "resource-config.json does not include " + resource);
+          "resource-config.json does not include " + name);
     }
   }
 }

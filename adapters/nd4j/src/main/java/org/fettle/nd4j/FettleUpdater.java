@@ -74,8 +74,18 @@ public final class FettleUpdater implements GradientUpdater<IUpdater>, AutoClose
                       Nd4jTensors.flat("parameter", parameter),
                       Nd4jTensors.flat("gradient", gradientView)))
               .build();
+      try {
+        if (waiting != null) {
+          load(waiting);
+          waiting = null;
+        }
+      } catch (RuntimeException e) {
+        // The next gradient meets the same state again, and not a plan without one.
+        plan.close();
+        plan = null;
+        throw e;
+      }
       gradient = gradientView;
-      takeWaiting();
     } else if (gradient != gradientView) {
       plan.setGradient(0, Nd4jTensors.flat("gradient", gradientView));
       gradient = gradientView;
@@ -115,18 +125,20 @@ public final class FettleUpdater implements GradientUpdater<IUpdater>, AutoClose
       throw new IllegalArgumentException(
           "state holds " + state.keySet() + ": expected the bytes of a state file as " + STATE);
     }
-    waiting = bytes.data().asBytes();
-    if (plan != null) {
-      takeWaiting();
+    byte[] file = bytes.dup().data().asBytes();
+    if (plan == null) {
+      waiting = file;
+    } else {
+      load(file);
     }
   }
 
-  private void takeWaiting() {
-    byte[] bytes = waiting;
-    waiting = null;
-    if (bytes != null) {
-      throughFile(file -> plan.load(file), bytes);
-    }
+  private void load(byte[] state) {
+    throughFile(
+        file -> {
+          plan.load(file);
+        },
+        state);
   }
 
   private interface FileAction {

@@ -99,6 +99,17 @@ class Nd4jTest {
       assertThrows(
           IllegalArgumentException.class,
           () -> first.setState(Map.of(FettleUpdater.STATE, damaged), true));
+      try (FettleUpdater fresh = new FettleUpdater(rule, null)) {
+        fresh.setState(Map.of(FettleUpdater.STATE, damaged), true);
+        for (int attempt = 0; attempt < 2; attempt++) {
+          assertThrows(
+              IllegalArgumentException.class, () -> fresh.applyUpdater(gradient.dup(), 0, 0));
+        }
+        fresh.setState(state, true);
+        INDArray last = gradient.dup();
+        fresh.applyUpdater(last, 2, 0);
+        assertEquals(expected, last);
+      }
       Throwable error =
           assertThrows(
               IllegalArgumentException.class,
