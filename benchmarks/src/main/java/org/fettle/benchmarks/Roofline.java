@@ -20,6 +20,9 @@ final class Roofline {
   /** Bytes per element that are written on the axis, so that no two stand too close. */
   private static final double CLOSEST = 1.12;
 
+  /** About how wide a letter of a line's name is. */
+  private static final double LETTER = 7;
+
   /** A line of the roof: {@code rate = slope * intensity}, or level where the slope is 0. */
   private record Line(String name, double slope, double level, boolean dashed) {
     double at(double intensity) {
@@ -177,19 +180,21 @@ final class Roofline {
     double x2 = chart.left(to);
     double y2 = chart.top(line.at(to));
     double angle = Math.toDegrees(Math.atan2(y2 - y1, x2 - x1));
-    // Sloping lines are named near their upper end, level ones at the left, where they do not meet;
-    // dashed ones below
-    // themselves, as they may run close to another.
-    double share = line.slope > 0 ? 0.9 : 0.02;
+    // Sloping lines are named near their upper end, or from their start where they are too short
+    // for that; level ones
+    // below their right end, where slopes have left the frame.
+    boolean slopes = line.slope > 0;
+    boolean fromStart = slopes && x2 - x1 < LETTER * line.name.length();
+    double share = fromStart ? 0.02 : slopes ? 0.9 : 0.99;
     double textX = x1 + share * (x2 - x1);
-    double textY = y1 + share * (y2 - y1) + (line.dashed && line.slope > 0 ? 15 : -6);
+    double textY = y1 + share * (y2 - y1) + (slopes && !line.dashed ? -6 : 15);
     return format(
             "<line class='roof' x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' style='--d:%s'/>",
             x1, y1, x2, y2, line.dashed ? "6 5" : "none")
         + format(
             "<text class='roof-name' x='%.1f' y='%.1f' text-anchor='%s'"
                 + " transform='rotate(%.2f %.1f %.1f)'>%s</text>",
-            textX, textY, line.slope > 0 ? "end" : "start", angle, textX, textY, escape(line.name));
+            textX, textY, fromStart ? "start" : "end", angle, textX, textY, escape(line.name));
   }
 
   private String mark(Entry entry, Who who, Entry.Mark mark) {
