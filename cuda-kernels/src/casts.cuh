@@ -20,12 +20,12 @@ FETTLE_DEVICE uint32_t castQuad(const Minifloat& format, const CastNoise& noise,
     const Words words = philox(noise.seed, uint64_t(number), noise.step, noise.stream);
     FETTLE_UNROLL
     for (int k = 0; k < quadElements; k++) {
-      codes |= uint32_t(encodeStochastic(format, floatOf(raw.word[k]) * factor, words.word[k])) << (8 * k);
+      codes |= uint32_t(encodeStochastic(format, scaledBy(floatOf(raw.word[k]), factor), words.word[k])) << (8 * k);
     }
   } else {
     FETTLE_UNROLL
     for (int k = 0; k < quadElements; k++) {
-      codes |= uint32_t(encodeNearest(format, floatOf(raw.word[k]) * factor)) << (8 * k);
+      codes |= uint32_t(encodeNearest(format, scaledBy(floatOf(raw.word[k]), factor))) << (8 * k);
     }
   }
   return codes;

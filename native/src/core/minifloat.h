@@ -43,6 +43,12 @@ FETTLE_FN int32_t finishCode(const Minifloat& f, uint32_t bits, int32_t code) {
   return magnitude > 0x7F800000u ? nan : limited | sign;
 }
 
+// x * factor to form a code of. Of a NaN product machines choose the sign each in its way; here it has the sign of x.
+FETTLE_FN float scaledBy(float x, float factor) {
+  const float y = x * factor;
+  return y == y ? y : floatOf(0x7FC00000u | (bitsOf(x) & 0x80000000u));
+}
+
 // To the nearest code, ties to even.
 FETTLE_FN int32_t encodeNearest(const Minifloat& f, float x) {
   const uint32_t bits = bitsOf(x);

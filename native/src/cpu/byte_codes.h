@@ -112,7 +112,9 @@ class MinifloatEncoder {
       inSpacings = minus(bitsOf(magnitude + floatsOfBits(aligner)), aligner);
     }
     const Lanes32 code = minus(plus(inSpacings, shiftedRight(binade, lanesOf(shift_))), lanesOf(offset_));
-    const Lanes32 sign = both(shiftedRight(bitsOf(x), lanesOf(signShift_)), lanesOf(0x80000000u >> signShift_));
+    // A NaN has the sign of what was given: scaledBy.
+    const Lanes32 signBits = hasNan_ ? unlessNan(x, bitsOf(x), bitsOf(given)) : bitsOf(x);
+    const Lanes32 sign = both(shiftedRight(signBits, lanesOf(signShift_)), lanesOf(0x80000000u >> signShift_));
     if (hasNan_) return either(unlessNan(x, code, lanesOf(nan_)), sign);
     return unlessNan(x, either(code, sign), lanesOf(0));
   }

@@ -206,8 +206,8 @@ FETTLE_FN uint32_t wordOf(const GridCodec& c, int64_t element) {
 
 FETTLE_FN int32_t gridCode(const GridCodec& c, float x, float factor, float zero, int64_t element) {
   if (c.rule == gridMinifloat) {
-    const float scaled = x * factor;
     if (factor == 0.0f) return 0;
+    const float scaled = scaledBy(x, factor);
     return c.stochastic ? encodeStochastic(c.minifloat, scaled, wordOf(c, element)) : encodeNearest(c.minifloat, scaled);
   }
   const float v = c.divides ? x / factor : x * factor;
@@ -222,7 +222,7 @@ FETTLE_FN void encodeRun(const GridCodec& c, const float* __restrict x, int64_t 
     for (int64_t i = 0; i < n; i++) codes[i] = uint8_t(gridCode(c, x[i], factor, zero, element + i));
   } else if (c.rule == gridMinifloat) {
     const Minifloat f = c.minifloat;
-    for (int64_t i = 0; i < n; i++) codes[i] = uint8_t(encodeNearest(f, x[i] * factor));
+    for (int64_t i = 0; i < n; i++) codes[i] = uint8_t(encodeNearest(f, scaledBy(x[i], factor)));
   } else {
     GridCodec local;
     local.lowest = c.lowest;

@@ -28,11 +28,11 @@ FETTLE_FN void castRun(const Minifloat& format, const CastNoise& noise, const fl
   if (noise.stochastic) {
     for (int64_t i = first; i < last; i++) {
       const Words words = philox(noise.seed, uint64_t(i) >> 2, noise.step, noise.stream);
-      codes[i] = uint8_t(encodeStochastic(format, x[i] * factor, words.word[i & 3]));
+      codes[i] = uint8_t(encodeStochastic(format, scaledBy(x[i], factor), words.word[i & 3]));
     }
   } else {
     const Minifloat f = format;
-    for (int64_t i = first; i < last; i++) codes[i] = uint8_t(encodeNearest(f, x[i] * factor));
+    for (int64_t i = first; i < last; i++) codes[i] = uint8_t(encodeNearest(f, scaledBy(x[i], factor)));
   }
 }
 

@@ -60,6 +60,14 @@ public final class MinifloatCodec {
     return Math.max(0, nanCode);
   }
 
+  /** {@code x * factor} to form a code of; a NaN has the sign of x, on every machine. */
+  public static float scaledBy(float x, float factor) {
+    float y = x * factor;
+    return Float.isNaN(y)
+        ? Float.intBitsToFloat(NAN | (Float.floatToRawIntBits(x) & 0x80000000))
+        : y;
+  }
+
   /** The nearest code, ties to even. */
   public int nearest(float x) {
     int bits = Float.floatToRawIntBits(x);

@@ -170,6 +170,45 @@ class FormatsSameBitsTest {
     }
   }
 
+  /** A NaN, and the NaN that a product with infinity is of a zero, has the sign of the value. */
+  @Test
+  void signsOfNan() {
+    int[] kinds = {0xFFC00000, 0x7FC00000, 0x80000000, 0, 0xFF800001};
+    Tensor values = Tensor.allocate(DType.F32, 5, 33);
+    for (int i = 0; i < values.elements(); i++) {
+      values.buffer().putInt(Float.BYTES * i, kinds[i % kinds.length]);
+    }
+    Fp8Format format = new Fp8Format(Minifloat.E4M3, ScaleGrid.TENSOR, 0, false);
+    for (Backend backend : Probe.backends()) {
+      for (boolean stochastic : new boolean[] {false, true}) {
+        Quantizer quantizer = Quantizer.on(backend);
+        quantizer = stochastic ? quantizer.stochastic(9, 2, 1) : quantizer;
+        Tensor codes = Tensor.allocate(DType.U8, 5, 33);
+        quantizer.cast(Minifloat.E4M3, true, values, codes);
+        assertSigns(values, codes, false, "cast on " + backend);
+        Quantized into = Quantized.of(codes, Tensor.allocate(DType.F32, 1));
+        into.scales().buffer().putFloat(0, 0f);
+        quantizer.encode(format, values, into);
+        assertSigns(values, codes, true, "times infinity on " + backend);
+      }
+      Tensor multipliers = Tensor.allocate(DType.F32, 1);
+      multipliers.buffer().putFloat(0, Float.POSITIVE_INFINITY);
+      Tensor codes = Tensor.allocate(DType.U8, 5, 33);
+      DelayedScaling.on(backend, Minifloat.E4M3, Tensor.allocate(DType.F32, 2, 1), multipliers)
+          .cast(0, values, codes, Tensor.allocate(DType.U8, 33, 5));
+      assertSigns(values, codes, true, "delayed scaling on " + backend);
+    }
+  }
+
+  private static void assertSigns(Tensor values, Tensor codes, boolean infinite, String what) {
+    for (int i = 0; i < values.elements(); i++) {
+      float value = values.buffer().getFloat(Float.BYTES * i);
+      int sign = values.buffer().getInt(Float.BYTES * i) < 0 ? 0x80 : 0;
+      int expected = sign | (infinite || Float.isNaN(value) ? 0x7F : 0);
+      assertEquals(expected, codes.buffer().get(i) & 0xFF, what + ", element " + i);
+    }
+  }
+
   /** So large that codes are stored past the cache, and of a length that no register divides. */
   @Test
   void largeTensors() {

@@ -169,11 +169,12 @@ final class GridCodec {
         if (by == 0f) {
           run.bytes[i] = 0;
         } else {
+          float scaled = MinifloatCodec.scaledBy(x, by);
           run.bytes[i] =
               (byte)
                   (stochastic
-                      ? minifloat.stochastic(x * by, run.word(seed, step, stream, element + i))
-                      : minifloat.nearest(x * by));
+                      ? minifloat.stochastic(scaled, run.word(seed, step, stream, element + i))
+                      : minifloat.nearest(scaled));
         }
         continue;
       }

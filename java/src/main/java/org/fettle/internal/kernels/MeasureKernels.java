@@ -124,7 +124,7 @@ public final class MeasureKernels {
         call.array(0).getFloats(at, run.floats, n);
         for (int i = 0; i < n; i++) {
           largest = Math.max(largest, Float.floatToRawIntBits(run.floats[i]) & 0x7FFFFFFF);
-          run.bytes[i] = (byte) codec.nearest(run.floats[i] * factor);
+          run.bytes[i] = (byte) codec.nearest(MinifloatCodec.scaledBy(run.floats[i], factor));
         }
         call.array(1).putBytes(at, run.bytes, n);
         if (call.array(2) != null) {

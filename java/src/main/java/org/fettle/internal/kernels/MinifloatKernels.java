@@ -43,7 +43,7 @@ public final class MinifloatKernels {
       JavaCall call, MinifloatCodec codec, ByteRun run, int from, int n, float by, long element) {
     boolean stochastic = call.integer(3) != 0;
     for (int i = from; i < from + n; i++) {
-      float x = run.floats[i] * by;
+      float x = MinifloatCodec.scaledBy(run.floats[i], by);
       if (stochastic) {
         int word =
             run.word(
