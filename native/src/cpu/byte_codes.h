@@ -30,6 +30,8 @@ template <bool divides, bool twoSided, bool stochastic>
 class IntegerEncoder {
  public:
   static constexpr bool isSigned = !twoSided;
+  // Whether by a factor of 0 all codes are 0, whatever the elements are.
+  static constexpr bool zeroFactorIsNothing = false;
 
   FETTLE_INLINE explicit IntegerEncoder(const GridCodec& c)
       : lowest_(c.lowest), highest_(c.highest), factor_(0.0f), zero_(0.0f), window_({c.seed, c.step, c.stream}) {}
@@ -43,7 +45,7 @@ class IntegerEncoder {
     factor_ = Vector::load(factor);
     zero_ = Vector::load(zero);
   }
-  // Whether all codes are 0, whatever the elements are.
+  // Whether all codes are 0.
   FETTLE_FN bool nothing() { return false; }
 
   FETTLE_INLINE Lanes32 lanes(Vector x, int64_t element) {
@@ -71,6 +73,7 @@ template <bool stochastic>
 class MinifloatEncoder {
  public:
   static constexpr bool isSigned = false;
+  static constexpr bool zeroFactorIsNothing = true;
 
   FETTLE_INLINE MinifloatEncoder(const Minifloat& f, const Noise& noise)
       : smallest_(smallestNormal(f)), shift_(uint32_t(23 - f.mantissaBits)), mantissaBits_(uint32_t(f.mantissaBits)),

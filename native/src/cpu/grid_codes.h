@@ -170,7 +170,7 @@ FETTLE_FN void encodeColumns(const fettle_call& call, Encoder& encoder, const Gr
   bool nothing = false;  // some column has no codes but 0, and its lane no factor
   for (int64_t p = 0; p < count; p++) {
     zeros[p] = float(zero[p]);
-    nothing = nothing || factor[p] == 0.0f;
+    nothing = nothing || (Encoder::zeroFactorIsNothing && factor[p] == 0.0f);
   }
   const float* x = arrayOf<const float>(call, 0);
   uint8_t* codes = arrayOf<uint8_t>(call, 1);
