@@ -62,7 +62,7 @@ FETTLE_FN void finishSums(const fettle_call& call, const ProductTile& t, int64_t
 constexpr int64_t productDepth = 512;
 
 // The sums of a tile while its depth is gone through.
-struct TileSums {
+struct ProductSums {
   alignas(64) int32_t sum[productRows][productColumns];
   int32_t columnSum[productColumns];  // of a right operand that is packed here
 };
@@ -120,7 +120,7 @@ __attribute__((noinline)) static void sumsWide(const int16_t* left, const int16_
 }
 
 // Products of 16 bits, which are exact.
-[[maybe_unused]] static void depthWide(const ProductTile& t, int64_t first, int64_t n, TileSums& sums) {
+[[maybe_unused]] static void depthWide(const ProductTile& t, int64_t first, int64_t n, ProductSums& sums) {
   WideParts parts;
   alignas(64) uint8_t packed[panelRows * productDepth / 2];
   const int64_t pairs = unitsOf(n, 4) * 2;
@@ -276,7 +276,7 @@ static void blockVnni(const VnniBlock& block, int64_t rows, int panels, int32_t*
   }
 }
 
-static void depthVnni(const ProductTile& t, int64_t first, int64_t n, TileSums& sums) {
+static void depthVnni(const ProductTile& t, int64_t first, int64_t n, ProductSums& sums) {
   constexpr int most = 4;
   alignas(64) uint8_t packed[most * panelRows * productDepth];
   // The group at the end of the rows, where it is not whole.
@@ -395,7 +395,7 @@ FETTLE_FN void finishRow(const fettle_call& call, int64_t row, int64_t column, c
   }
 }
 
-static void productTile(const fettle_call& call, const ProductTile& t, TileSums& sums) {
+static void productTile(const fettle_call& call, const ProductTile& t, ProductSums& sums) {
   bool vnni = false;
 #if defined(__AVX512F__)
   vnni = call.integer[4] == productVnni;
@@ -433,7 +433,7 @@ static void productRange(const fettle_call& call, int64_t first, int64_t last) {
   }
 #endif
   ProductTile t;
-  TileSums sums;
+  ProductSums sums;
   openTile(call, t);
   for (int64_t unit = first; unit < last; unit++) {
     placeTile(call, unit, t);

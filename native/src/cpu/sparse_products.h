@@ -133,7 +133,7 @@ struct CsrTiles {
 template <class Tiles>
 FETTLE_FN void sparseRange(const fettle_call& call, int64_t first, int64_t last) {
   const int64_t rows = call.integer[1];
-  const int64_t blocks = unitsOf(rows, productRows);
+  const int64_t blocks = unitsOf(rows, sparseRows);
   while (first < last) {
     const int64_t tile = first / blocks;
     const int64_t block = first % blocks;
@@ -149,7 +149,7 @@ FETTLE_FN void sparseRange(const fettle_call& call, int64_t first, int64_t last)
       first += whole * blocks;
     } else {
       const int64_t end = smaller(blocks, block + last - first);
-      Tiles::template rows<1>(call, tile, block * productRows, smaller(end * productRows, rows));
+      Tiles::template rows<1>(call, tile, block * sparseRows, smaller(end * sparseRows, rows));
       first += end - block;
     }
   }

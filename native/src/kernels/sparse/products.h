@@ -10,7 +10,7 @@ namespace fettle {
 namespace FETTLE_TIER {
 
 constexpr int64_t batchTile = 16;
-constexpr int64_t productRows = 32;
+constexpr int64_t sparseRows = 32;
 
 // A batch in tiles of 16 rows, transposed and padded with zeros: [tiles, columns, 16]. A unit is a tile.
 // array 0: F32 [batch, columns]; array 1: F32. integers 0, 1: batch, columns.
@@ -26,7 +26,7 @@ struct PackBatch {
   }
 };
 
-// The sums of a tile of a batch for one row. CPU tiers keep them in registers.
+// The sums of a tile of a batch for one row.
 struct TileSums {
   double sum[batchTile];
   FETTLE_INLINE void clear() {
@@ -40,59 +40,53 @@ struct TileSums {
   }
 };
 
-template <class Sums>
-FETTLE_FN void csrProduct(const fettle_call& call, int64_t unit) {
-  const int64_t rows = call.integer[1];
-  const int64_t blocks = unitsOf(rows, productRows);
-  const int64_t tile = unit / blocks;
-  const int64_t first = unit % blocks * productRows;
-  const int64_t n = smaller(batchTile, call.integer[0] - tile * batchTile);
-  const float* x = arrayOf<const float>(call, 3) + tile * batchTile * call.integer[2];
-  float* y = arrayOf<float>(call, 4) + tile * batchTile * rows;
-  const int32_t* pointers = arrayOf<const int32_t>(call, 0);
-  for (int64_t row = first; row < smaller(first + productRows, rows); row++) {
-    Sums sums;
-    sums.clear();
-    for (int64_t p = pointers[row]; p < pointers[row + 1]; p++) {
-      sums.add(arrayOf<const float>(call, 2)[p], x + int64_t(arrayOf<const int32_t>(call, 1)[p]) * batchTile);
-    }
-    sums.store(y + row, rows, n);
-  }
-}
-
 // y = x W^T. A unit is 16 rows of the batch and 32 rows of W. array 0: I32 row pointers; array 1: I32 columns; array 2: F32
 // values; array 3: the packed batch; array 4: F32 [batch, rows]. integers 0 .. 2: batch, rows, columns.
 struct CsrProduct {
-  FETTLE_FN void unit(const fettle_call& call, int64_t unit) { csrProduct<TileSums>(call, unit); }
-};
-
-template <class Sums>
-FETTLE_FN void semi24Product(const fettle_call& call, int64_t unit) {
-  const int64_t rows = call.integer[1];
-  const int64_t columns = call.integer[2];
-  const int64_t blocks = unitsOf(rows, productRows);
-  const int64_t tile = unit / blocks;
-  const int64_t first = unit % blocks * productRows;
-  const int64_t n = smaller(batchTile, call.integer[0] - tile * batchTile);
-  const float* x = arrayOf<const float>(call, 3) + tile * batchTile * columns;
-  float* y = arrayOf<float>(call, 4) + tile * batchTile * rows;
-  for (int64_t row = first; row < smaller(first + productRows, rows); row++) {
-    const float* values = arrayOf<const float>(call, 0) + row * columns / 2;
-    const uint8_t* codes = arrayOf<const uint8_t>(call, 1) + row * columns / 8;
-    Sums sums;
-    sums.clear();
-    for (int64_t quad = 0; quad < columns / 4; quad++) {
-      const unsigned nibble = unsigned(codes[quad / 2]) >> (4 * (quad % 2)) & 15u;
-      sums.add(values[2 * quad], x + (4 * quad + int64_t(nibble & 3u)) * batchTile);
-      sums.add(values[2 * quad + 1], x + (4 * quad + int64_t(nibble >> 2)) * batchTile);
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+    const int64_t rows = call.integer[1];
+    const int64_t blocks = unitsOf(rows, sparseRows);
+    const int64_t tile = unit / blocks;
+    const int64_t first = unit % blocks * sparseRows;
+    const int64_t n = smaller(batchTile, call.integer[0] - tile * batchTile);
+    const float* x = arrayOf<const float>(call, 3) + tile * batchTile * call.integer[2];
+    float* y = arrayOf<float>(call, 4) + tile * batchTile * rows;
+    const int32_t* pointers = arrayOf<const int32_t>(call, 0);
+    for (int64_t row = first; row < smaller(first + sparseRows, rows); row++) {
+      TileSums sums;
+      sums.clear();
+      for (int64_t p = pointers[row]; p < pointers[row + 1]; p++) {
+        sums.add(arrayOf<const float>(call, 2)[p], x + int64_t(arrayOf<const int32_t>(call, 1)[p]) * batchTile);
+      }
+      sums.store(y + row, rows, n);
     }
-    sums.store(y + row, rows, n);
   }
-}
+};
 
 // y = x W^T with two of four. array 0: F32 values [rows, columns / 2]; array 1: U8 codes; arrays 3, 4 and integers as above.
 struct Semi24Product {
-  FETTLE_FN void unit(const fettle_call& call, int64_t unit) { semi24Product<TileSums>(call, unit); }
+  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+    const int64_t rows = call.integer[1];
+    const int64_t columns = call.integer[2];
+    const int64_t blocks = unitsOf(rows, sparseRows);
+    const int64_t tile = unit / blocks;
+    const int64_t first = unit % blocks * sparseRows;
+    const int64_t n = smaller(batchTile, call.integer[0] - tile * batchTile);
+    const float* x = arrayOf<const float>(call, 3) + tile * batchTile * columns;
+    float* y = arrayOf<float>(call, 4) + tile * batchTile * rows;
+    for (int64_t row = first; row < smaller(first + sparseRows, rows); row++) {
+      const float* values = arrayOf<const float>(call, 0) + row * columns / 2;
+      const uint8_t* codes = arrayOf<const uint8_t>(call, 1) + row * columns / 8;
+      TileSums sums;
+      sums.clear();
+      for (int64_t quad = 0; quad < columns / 4; quad++) {
+        const unsigned nibble = unsigned(codes[quad / 2]) >> (4 * (quad % 2)) & 15u;
+        sums.add(values[2 * quad], x + (4 * quad + int64_t(nibble & 3u)) * batchTile);
+        sums.add(values[2 * quad + 1], x + (4 * quad + int64_t(nibble >> 2)) * batchTile);
+      }
+      sums.store(y + row, rows, n);
+    }
+  }
 };
 
 // val[p] = sum over the batch of dy[b, row] x[b, column], where the pattern has an entry. A unit is a row. array 0: I32 row
