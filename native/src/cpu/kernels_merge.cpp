@@ -192,7 +192,7 @@ struct CpuKernel<DeviationSums> {
       }
       for (; i < n; i++) deviation[i] = x[i] - shift;
       accumulate(plain, deviation, ones, n);
-      accumulate(square, deviation, deviation, n);
+      accumulateSquares(square, deviation, n);
     }
     arrayOf<double>(call, 0)[2 * unit] = treeSum(plain.sum, reductionLanes);
     arrayOf<double>(call, 0)[2 * unit + 1] = treeSum(square.sum, reductionLanes);
@@ -259,7 +259,11 @@ double rowDot(const fettle_call& call, int a, int b, int scratchSlot, int64_t ro
     for (int64_t first = start; first < end; first += mergeTile) {
       const int n = int(smaller(mergeTile, end - first));
       const float* x = loadSlot(call, a, first, n, scratch[0]);
-      accumulate(lanes, x, a == b ? x : loadSlot(call, b, first, n, scratch[1]), n);
+      if (a == b) {
+        accumulateSquares(lanes, x, n);
+      } else {
+        accumulate(lanes, x, loadSlot(call, b, first, n, scratch[1]), n);
+      }
     }
     sums[chunk] = treeSum(lanes.sum, used);
   }

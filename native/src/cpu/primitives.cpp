@@ -97,7 +97,7 @@ struct Elements {
       float* out[P::outputs + 1];
       for (int k = 0; k < P::inputs; k++) in[k] = load(item.array[k], at, n, scratch[k]);
       if constexpr (P::squares) {
-        accumulate(lanes[0], in[0], in[0], n);
+        accumulateSquares(lanes[0], in[0], n);
         continue;
       }
       for (int k = 0; k < P::outputs; k++) out[k] = place(item.array[P::inputs + k], at, scratch[P::inputs + k]);
