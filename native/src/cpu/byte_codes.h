@@ -20,11 +20,6 @@ FETTLE_FN void fence(bool streamed) {
   if (streamed) _mm_sfence();
 }
 
-// Whether a random word rounds a number of [0, 2^24) spacings up.
-FETTLE_FN Mask roundsUp(Vector x, Vector whole, const uint32_t* words) {
-  return (x - whole) * Vector(16777216.0f) >= Vector(16777216.0f) - highBits24(words);
-}
-
 // Integers of a grid. An encoder's lanes() are the codes of a vector's elements.
 template <bool divides, bool twoSided, bool stochastic>
 class IntegerEncoder {

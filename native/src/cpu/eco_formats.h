@@ -1,7 +1,7 @@
 // The formats of kernels/eco.h by vectors. Values are numbers that a code stands for, as floats.
 #pragma once
 
-#include "core/vector.h"
+#include "cpu/lanes.h"
 #include "kernels/eco.h"
 
 namespace fettle {
@@ -14,18 +14,9 @@ FETTLE_FN Vector exponentPart(Vector x) {
 }
 FETTLE_FN Vector atLeast(Vector x, float least) { return _mm512_max_ps(x.v, _mm512_set1_ps(least)); }
 FETTLE_FN Vector atMost(Vector x, float most) { return _mm512_min_ps(x.v, _mm512_set1_ps(most)); }
-// A magnitude with the sign of another number.
-FETTLE_FN Vector withSign(Vector magnitude, Vector x) {
-  return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(magnitude.v), _mm512_castps_si512(x.v),
-                                                       _mm512_set1_epi32(INT32_MIN), 0xF8));
-}
 // 8 / x for a power of two.
 FETTLE_FN Vector eightOver(Vector x) {
   return _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_set1_epi32(int32_t(257u << 23)), _mm512_castps_si512(x.v)));
-}
-// The high 24 bits of random words.
-FETTLE_FN Vector wordFractions(const uint32_t* words) {
-  return _mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_loadu_si512(words), 8));
 }
 
 // E4M3 codes as numbers / 256, exactly: those of F16 have the same mantissa at another bias.
@@ -52,14 +43,8 @@ FETTLE_FN Vector exponentPart(Vector x) {
 }
 FETTLE_FN Vector atLeast(Vector x, float least) { return _mm256_max_ps(x.v, _mm256_set1_ps(least)); }
 FETTLE_FN Vector atMost(Vector x, float most) { return _mm256_min_ps(x.v, _mm256_set1_ps(most)); }
-FETTLE_FN Vector withSign(Vector magnitude, Vector x) {
-  return _mm256_or_ps(magnitude.v, _mm256_and_ps(x.v, _mm256_set1_ps(-0.0f)));
-}
 FETTLE_FN Vector eightOver(Vector x) {
   return _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_set1_epi32(int32_t(257u << 23)), _mm256_castps_si256(x.v)));
-}
-FETTLE_FN Vector wordFractions(const uint32_t* words) {
-  return _mm256_cvtepi32_ps(_mm256_srli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)), 8));
 }
 
 FETTLE_FN Vector loadE4m3(const uint8_t* codes) {
@@ -95,7 +80,7 @@ struct Fp8Lanes {
     const Vector magnitude = absolute(x);
     // Its last place is the spacing of codes: adding it rounds.
     const Vector aligner = atLeast(exponentPart(magnitude), 1.0f / 64.0f) * Vector(1048576.0f);
-    return withSign(atMost((magnitude + aligner) - aligner, EcoFp8::largest), x);
+    return signedAs(atMost((magnitude + aligner) - aligner, EcoFp8::largest), x);
   }
 
   FETTLE_FN Vector stochastic(Vector x, const uint32_t* words) {
@@ -103,9 +88,9 @@ struct Fp8Lanes {
     const Vector binade = atLeast(exponentPart(magnitude), 1.0f / 64.0f);
     const Vector inSpacings = magnitude * eightOver(binade);
     const Vector whole = floorOf(inSpacings);
-    const Mask up = (inSpacings - whole) * Vector(16777216.0f) >= Vector(16777216.0f) - wordFractions(words);
+    const Mask up = roundsUp(inSpacings, whole, words);
     const Vector rounded = select(up, whole + Vector(1.0f), whole) * (binade * Vector(0.125f));
-    return withSign(atMost(rounded, EcoFp8::largest), x);
+    return signedAs(atMost(rounded, EcoFp8::largest), x);
   }
 };
 
@@ -117,8 +102,8 @@ struct Int4Lanes {
     __m128i bytes = _mm_setzero_si128();
     memcpy(&bytes, codes + i / 2, Vector::lanes / 2);
     const __m128i nibble = _mm_set1_epi8(15), sign = _mm_set1_epi8(8);
-    const __m128i both = _mm_unpacklo_epi8(_mm_and_si128(bytes, nibble), _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble));
-    return fromBytes(_mm_sub_epi8(_mm_xor_si128(both, sign), sign));
+    const __m128i nibbles = _mm_unpacklo_epi8(_mm_and_si128(bytes, nibble), _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble));
+    return fromBytes(_mm_sub_epi8(_mm_xor_si128(nibbles, sign), sign));
   }
   FETTLE_FN void store(uint8_t* codes, int64_t i, Vector value) {
     const __m128i nibbles = _mm_and_si128(toBytes(value), _mm_set1_epi8(15));
@@ -134,10 +119,10 @@ struct Int4Lanes {
   FETTLE_FN Vector stochastic(Vector x, const uint32_t* words) {
     const Vector magnitude = atMost(absolute(x), EcoInt4::largest);
     const Vector whole = floorOf(magnitude);
-    const Mask up = (magnitude - whole) * Vector(16777216.0f) >= Vector(16777216.0f) - wordFractions(words);
+    const Mask up = roundsUp(magnitude, whole, words);
     const Vector rounded = atMost(select(up, whole + Vector(1.0f), whole), EcoInt4::largest);
     // There is no code for -0.
-    return withSign(rounded, x) + Vector(0.0f);
+    return signedAs(rounded, x) + Vector(0.0f);
   }
 };
 

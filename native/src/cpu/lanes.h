@@ -44,10 +44,12 @@ FETTLE_FN int32_t smallestLane(Lanes32 x) { return _mm512_reduce_min_epi32(x); }
 // The second operand where the first is a NaN.
 FETTLE_FN Vector lesser(Vector x, Vector y) { return _mm512_min_ps(x.v, y.v); }
 FETTLE_FN Vector greater(Vector x, Vector y) { return _mm512_max_ps(x.v, y.v); }
+// A magnitude with the sign of another number.
 FETTLE_FN Vector signedAs(Vector magnitude, Vector x) {
   return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(magnitude.v), _mm512_castps_si512(x.v),
                                                        _mm512_set1_epi32(INT32_MIN), 0xF8));
 }
+// The high 24 bits of random words.
 FETTLE_FN Vector highBits24(const uint32_t* words) {
   return _mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_loadu_si512(words), 8));
 }
@@ -137,6 +139,11 @@ FETTLE_FN Lanes32 signedLanes(__m128i bytes) { return _mm256_cvtepi8_epi32(bytes
 FETTLE_FN Vector toFloats(Lanes32 x) { return _mm256_cvtepi32_ps(x); }
 
 #endif
+
+// Whether a random word rounds a number of [0, 2^24) spacings up.
+FETTLE_FN Mask roundsUp(Vector x, Vector whole, const uint32_t* words) {
+  return (x - whole) * Vector(16777216.0f) >= Vector(16777216.0f) - highBits24(words);
+}
 
 }  // namespace FETTLE_TIER
 }  // namespace fettle
