@@ -61,12 +61,8 @@ FETTLE_FN void microscaleUnits(const fettle_call& call, int64_t first, int64_t l
     int32_t largest[blocksOfUnit];
     for (int64_t k = 0; k < count; k++) {
       const float* block = x + (from + k) * 32;
-      Lanes32 most = lanesOf(0);
-      for (int i = 0; i < 32; i += Vector::lanes) {
-        _mm_prefetch(reinterpret_cast<const char*>(block + i + blocksOfUnit * 32), _MM_HINT_T0);
-        most = largerOf(most, both(bitsOf(Vector::load(block + i)), lanesOf(0x7FFFFFFFu)));
-      }
-      largest[k] = largestLane(most);
+      for (int i = 0; i < 32; i += 16) _mm_prefetch(reinterpret_cast<const char*>(block + i + blocksOfUnit * 32), _MM_HINT_T0);
+      largest[k] = extremesOf<false>(block, 32).high;
     }
     for (int64_t k = 0; k < count; k++) {
       const int32_t byte = microscale(f, call.integer[2], uint32_t(largest[k]));
@@ -118,8 +114,8 @@ FETTLE_FN void nvfp4Units(const fettle_call& call, int64_t first, int64_t last) 
   uint8_t* codes = arrayOf<uint8_t>(call, 1);
   const bool twoLevels = call.array[3] != nullptr;
   const float global = twoLevels ? arrayOf<const float>(call, 3)[0] : 1.0f;
-  const bool usable = isFinite(bitsOf(global)) && !(twoLevels && global < 1.17549435e-38f);
   const bool finite = isFinite(bitsOf(global));
+  const bool usable = finite && !(twoLevels && global < smallestNormalFloat);
   const float inverse = 1.0f / global;
   for (int64_t unit = first; unit < last; unit++) {
     const int64_t from = unit * blocksOfUnit, count = smaller(from + blocksOfUnit, call.integer[0]) - from;
@@ -128,12 +124,8 @@ FETTLE_FN void nvfp4Units(const fettle_call& call, int64_t first, int64_t last) 
     int32_t scale[blocksOfUnit];
     for (int64_t k = 0; k < count; k++) {
       const float* block = x + (from + k) * 16;
-      Lanes32 most = lanesOf(0);
-      for (int i = 0; i < 16; i += Vector::lanes) {
-        _mm_prefetch(reinterpret_cast<const char*>(block + i + blocksOfUnit * 16), _MM_HINT_T0);
-        most = largerOf(most, both(bitsOf(Vector::load(block + i)), lanesOf(0x7FFFFFFFu)));
-      }
-      largest[k] = uint32_t(largestLane(most));
+      _mm_prefetch(reinterpret_cast<const char*>(block + blocksOfUnit * 16), _MM_HINT_T0);
+      largest[k] = uint32_t(extremesOf<false>(block, 16).high);
     }
     for (int64_t k = 0; k < count; k++) {
       const float b = floatOf(largest[k]) / 6.0f;
