@@ -225,13 +225,7 @@ struct QuantizeWork {
       int32_t largest[gridStripParts], smallest[gridStripParts], zero[gridStripParts];
       float factor[gridStripParts];
       vectorExtremes(c, g, u, arrayOf<const float>(call, 0), largest, smallest);
-      for (int64_t p = u.firstPart; p < u.lastPart; p++) {
-        const int64_t k = p - u.firstPart;
-        const TileScale t = scaleOf(c, floatOfKey(largest[k]), floatOfKey(smallest[k]));
-        factor[k] = t.factor;
-        zero[k] = t.zero;
-        storeScale(call, u.band * g.tilesAcross + p, t);
-      }
+      stripScales(call, c, g, u, largest, smallest, factor, zero);
       // What is encoded was just read, so what comes is the strip behind it.
       const int64_t ahead = partEnd(g, u.lastPart - 1) - partStart(g, u.firstPart);
       encodeStrip(call, encoder, g, u, factor, zero, streamed, unit + 1 < last ? ahead : 0);
@@ -404,10 +398,10 @@ struct CpuKernel<GridDecode> {
       MinifloatDecoder decoder(c.minifloat);
       decodeUnits(call, c, g, decoder, first, last);
     } else if (c.twoSided) {
-      IntegerDecoder<true> decoder(c);
+      IntegerDecoder<true> decoder;
       decodeUnits(call, c, g, decoder, first, last);
     } else {
-      IntegerDecoder<false> decoder(c);
+      IntegerDecoder<false> decoder;
       decodeUnits(call, c, g, decoder, first, last);
     }
   }

@@ -296,6 +296,18 @@ FETTLE_FN void storeScale(const fettle_call& call, int64_t tile, const TileScale
   if (call.array[3] != nullptr) arrayOf<int32_t>(call, 3)[tile] = t.zero;
 }
 
+// The scales of a strip whose parts are tiles, given their extremes: to the arrays, and what each is encoded with.
+FETTLE_FN void stripScales(const fettle_call& call, const GridCodec& c, const Grid& g, const GridUnit& u, const int32_t* largest,
+                           const int32_t* smallest, float* factor, int32_t* zero) {
+  for (int64_t p = u.firstPart; p < u.lastPart; p++) {
+    const int64_t k = p - u.firstPart;
+    const TileScale t = scaleOf(c, floatOfKey(largest[k]), floatOfKey(smallest[k]));
+    factor[k] = t.factor;
+    zero[k] = t.zero;
+    storeScale(call, u.band * g.tilesAcross + p, t);
+  }
+}
+
 // Where every tile is one part. A unit is a strip.
 struct GridQuantize {
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
@@ -305,13 +317,7 @@ struct GridQuantize {
     int32_t largest[gridStripParts], smallest[gridStripParts], zero[gridStripParts];
     float factor[gridStripParts];
     stripExtremes(c, g, u, arrayOf<const float>(call, 0), largest, smallest);
-    for (int64_t p = u.firstPart; p < u.lastPart; p++) {
-      const int64_t k = p - u.firstPart;
-      const TileScale t = scaleOf(c, floatOfKey(largest[k]), floatOfKey(smallest[k]));
-      factor[k] = t.factor;
-      zero[k] = t.zero;
-      storeScale(call, u.band * g.tilesAcross + p, t);
-    }
+    stripScales(call, c, g, u, largest, smallest, factor, zero);
     stripEncode(call, c, g, u, factor, zero);
   }
 };
