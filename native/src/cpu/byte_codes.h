@@ -127,7 +127,8 @@ class MinifloatEncoder {
   WordWindow window_;
 };
 
-// Codes of n elements, of which the first is an element of the tensor. `ahead` is in floats.
+// Codes of n elements, of which the first is an element of the tensor. What lies `ahead` floats further on comes meanwhile, if
+// that is not 0.
 template <class Encoder>
 FETTLE_FN void encodeBytes(Encoder& encoder, const float* __restrict x, int64_t n, uint8_t* __restrict codes, int64_t element,
                            bool streamed, int64_t ahead) {
@@ -145,7 +146,9 @@ FETTLE_FN void encodeBytes(Encoder& encoder, const float* __restrict x, int64_t 
     i += count;
   };
   const auto four = [&] {
-    for (int k = 0; k < step; k += 16) _mm_prefetch(reinterpret_cast<const char*>(x + i + k + ahead), _MM_HINT_T0);
+    for (int k = 0; k < step && ahead > 0; k += 16) {
+      _mm_prefetch(reinterpret_cast<const char*>(x + i + k + ahead), _MM_HINT_T0);
+    }
     Lanes32 of[4];
     for (int k = 0; k < 4; k++) of[k] = encoder.lanes(Vector::load(x + i + k * Vector::lanes), element + i + k * Vector::lanes);
     return bytesOfLanes<Encoder::isSigned>(of[0], of[1], of[2], of[3]);
@@ -168,7 +171,7 @@ FETTLE_FN void encodeBytes(Encoder& encoder, const float* __restrict x, int64_t 
 template <bool twoSided>
 class IntegerDecoder {
  public:
-  FETTLE_INLINE explicit IntegerDecoder(const GridCodec&) : scale_(0.0f), zero_(0.0f) {}
+  FETTLE_INLINE IntegerDecoder() : scale_(0.0f), zero_(0.0f) {}
   FETTLE_INLINE void set(float scale, float zero) {
     scale_ = Vector(scale);
     zero_ = Vector(zero);

@@ -7,7 +7,7 @@
 namespace fettle {
 namespace FETTLE_TIER {
 
-// The lanes of some bits one behind the other; as many lanes as a vector has are written.
+// The lanes of some bits one behind the other; up to as many lanes as a vector has may be written.
 FETTLE_FN void packKeys(Keys keys, uint32_t bits, int32_t* to) {
 #if defined(__AVX512F__)
   _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(__mmask16(bits), keys.v));

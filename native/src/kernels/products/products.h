@@ -76,9 +76,10 @@ FETTLE_FN void finishProduct(const fettle_call& call, int64_t row, int64_t colum
 
 // arrays: 0 I8 left operand, rows x depth; 1 panels of the right one; 2 I32, F32 or I8 result, rows x columns; 3 F32 row scales, 4 F32
 // column scales, 5 F32 bias, each or none; 6 I32 sums of the right operand's rows. integers: 0 rows, 1 columns, 2 depth,
-// 3 zero point of the left operand, 4 path, 5 and 6 strides of the row and column scales: 1, or 0 for one in all. number 0: what an I8 result is multiplied by before it is rounded. A unit is a
-// tile of 64 x 128. With few rows the CPU tiers can do without panels and sums (arrays 1 and 6 none): given the right
-// operand as array 7, they pack what a tile needs of it.
+// 3 zero point of the left operand, 4 path, 5 and 6 strides of the row and column scales: 1, or 0 for one in all. number 0: what
+// an I8 result is multiplied by before it is rounded. A unit is a tile of 64 x 128. Panels start at a multiple of 16 bytes.
+// With few rows the CPU tiers' paths but AMX can do without panels and sums (arrays 1 and 6 none): given the right operand as
+// array 7, they pack what a tile needs of it. The plain unit below and AMX know no array 7.
 struct IntegerProduct {
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     const int64_t rows = call.integer[0], columns = call.integer[1], depth = call.integer[2];
