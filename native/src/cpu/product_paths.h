@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "core/vector.h"
+#include "cpu/lanes.h"
 #include "cpu/product_pack.h"
 #include "kernels/products/products.h"
 
@@ -26,6 +26,7 @@ struct ProductTile {
   const int8_t* right;  // the right operand itself, where it is packed tile by tile
   int64_t depth, panelSize;
   int64_t firstRow, lastRow, firstColumn, lastColumn;
+  bool hasExcess;               // of the sums, as the right operand's bytes have 128 added
   int32_t excess[productRows];  // 128 * the sum of a left row
 };
 
@@ -38,6 +39,7 @@ FETTLE_FN void placeTile(const fettle_call& call, int64_t unit, ProductTile& t) 
   // Units side by side have the same rows.
   t.firstRow = row;
   t.lastRow = smaller(row + productRows, call.integer[0]);
+  if (!t.hasExcess) return;
   for (int64_t r = row; r < t.lastRow; r++) {
     t.excess[r - row] = int32_t(uint32_t(byteSum(t.left + r * t.depth, t.depth)) * 128u);
   }
@@ -49,6 +51,7 @@ FETTLE_FN void openTile(const fettle_call& call, ProductTile& t) {
   t.left = arrayOf<const int8_t>(call, 0);
   t.panels = arrayOf<const uint8_t>(call, 1);
   t.right = arrayOf<const int8_t>(call, 7);
+  t.hasExcess = call.integer[4] != productAvx2 && Vector::lanes == 16;
   t.firstRow = -1;
 }
 
@@ -385,13 +388,11 @@ FETTLE_FN void finishRow(const fettle_call& call, int64_t row, int64_t column, c
       y.storePart(out + i, count);
       continue;
     }
-    Vector code = nearestOf(y * multiplier);
-    code = select(code == code, code, Vector(0.0f));
-    code = select(code > Vector(127.0f), Vector(127.0f), select(code < Vector(-128.0f), Vector(-128.0f), code));
-    float lane[Vector::lanes];
-    code.store(lane);
-    int8_t* to = arrayOf<int8_t>(call, 2) + at + i;
-    for (int j = 0; j < count; j++) to[j] = int8_t(lane[j]);
+    // Limits are integers: rounding may come behind them.
+    const Vector code = greater(lesser(zeroForNan(y * multiplier), Vector(127.0f)), Vector(-128.0f));
+    uint8_t bytes[16];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), bytesOfLanes<true>(roundedTo32(code)));
+    memcpy(arrayOf<int8_t>(call, 2) + at + i, bytes, size_t(count));
   }
 }
 
