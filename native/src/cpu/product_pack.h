@@ -19,6 +19,11 @@ FETTLE_FN PanelLine panelLine(const int8_t* from, int64_t count) {
   const __mmask64 there = (uint64_t(1) << count) - 1;
   return _mm512_maskz_mov_epi8(there, _mm512_xor_si512(_mm512_maskz_loadu_epi8(there, from), offset));
 }
+
+FETTLE_FN PanelLine low32(PanelLine a, PanelLine b) { return _mm512_unpacklo_epi32(a, b); }
+FETTLE_FN PanelLine high32(PanelLine a, PanelLine b) { return _mm512_unpackhi_epi32(a, b); }
+FETTLE_FN PanelLine low64(PanelLine a, PanelLine b) { return _mm512_unpacklo_epi64(a, b); }
+FETTLE_FN PanelLine high64(PanelLine a, PanelLine b) { return _mm512_unpackhi_epi64(a, b); }
 #else
 using PanelLine = __m256i;
 
@@ -30,28 +35,38 @@ FETTLE_FN PanelLine panelLine(const int8_t* from, int64_t count) {
   for (int64_t i = 0; i < count; i++) bytes[i] = uint8_t(uint8_t(from[i]) ^ 0x80u);
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(bytes));
 }
+
+FETTLE_FN PanelLine low32(PanelLine a, PanelLine b) { return _mm256_unpacklo_epi32(a, b); }
+FETTLE_FN PanelLine high32(PanelLine a, PanelLine b) { return _mm256_unpackhi_epi32(a, b); }
+FETTLE_FN PanelLine low64(PanelLine a, PanelLine b) { return _mm256_unpacklo_epi64(a, b); }
+FETTLE_FN PanelLine high64(PanelLine a, PanelLine b) { return _mm256_unpackhi_epi64(a, b); }
 #endif
+
+// row[4 q + j] becomes group j of each 16 bytes of rows 4 q .. 4 q + 3.
+template <int rows>
+FETTLE_FN void interleaveGroups(PanelLine (&row)[rows]) {
+  PanelLine pair[rows];
+  for (int r = 0; r < rows; r += 2) {
+    pair[r] = low32(row[r], row[r + 1]);
+    pair[r + 1] = high32(row[r], row[r + 1]);
+  }
+  for (int q = 0; q < rows; q += 4) {
+    row[q] = low64(pair[q], pair[q + 2]);
+    row[q + 1] = high64(pair[q], pair[q + 2]);
+    row[q + 2] = low64(pair[q + 1], pair[q + 3]);
+    row[q + 3] = high64(pair[q + 1], pair[q + 3]);
+  }
+}
 
 // Columns firstColumn .. firstColumn + width - 1 of 16 rows, of which `there` exist, to groups in turn; width is a multiple of 64.
 static void packColumns(const int8_t* from, int64_t depth, int64_t there, int64_t firstColumn, int64_t width, uint8_t* to) {
 #if defined(__AVX512F__)
   for (int64_t column = firstColumn; column < firstColumn + width; column += 64) {
-    __m512i row[16];
-    __m512i pair[16];
+    PanelLine row[16];
     for (int r = 0; r < 16; r++) {
       row[r] = r < there ? panelLine(from + r * depth + column, depth - column) : _mm512_setzero_si512();
     }
-    for (int r = 0; r < 16; r += 2) {
-      pair[r] = _mm512_unpacklo_epi32(row[r], row[r + 1]);
-      pair[r + 1] = _mm512_unpackhi_epi32(row[r], row[r + 1]);
-    }
-    // row[4 q + j] then holds group j of each 16 bytes of rows 4 q .. 4 q + 3.
-    for (int q = 0; q < 16; q += 4) {
-      row[q] = _mm512_unpacklo_epi64(pair[q], pair[q + 2]);
-      row[q + 1] = _mm512_unpackhi_epi64(pair[q], pair[q + 2]);
-      row[q + 2] = _mm512_unpacklo_epi64(pair[q + 1], pair[q + 3]);
-      row[q + 3] = _mm512_unpackhi_epi64(pair[q + 1], pair[q + 3]);
-    }
+    interleaveGroups(row);
     for (int j = 0; j < 4; j++) {
       const __m512i low = _mm512_shuffle_i32x4(row[j], row[4 + j], 0x88);
       const __m512i lowOdd = _mm512_shuffle_i32x4(row[j], row[4 + j], 0xDD);
@@ -67,22 +82,12 @@ static void packColumns(const int8_t* from, int64_t depth, int64_t there, int64_
 #else
   for (int64_t column = firstColumn; column < firstColumn + width; column += 32) {
     for (int half = 0; half < 16; half += 8) {
-      __m256i row[8];
-      __m256i pair[8];
+      PanelLine row[8];
       for (int r = 0; r < 8; r++) {
         const bool exists = half + r < there;
         row[r] = exists ? panelLine(from + (half + r) * depth + column, depth - column) : _mm256_setzero_si256();
       }
-      for (int r = 0; r < 8; r += 2) {
-        pair[r] = _mm256_unpacklo_epi32(row[r], row[r + 1]);
-        pair[r + 1] = _mm256_unpackhi_epi32(row[r], row[r + 1]);
-      }
-      for (int q = 0; q < 8; q += 4) {
-        row[q] = _mm256_unpacklo_epi64(pair[q], pair[q + 2]);
-        row[q + 1] = _mm256_unpackhi_epi64(pair[q], pair[q + 2]);
-        row[q + 2] = _mm256_unpacklo_epi64(pair[q + 1], pair[q + 3]);
-        row[q + 3] = _mm256_unpackhi_epi64(pair[q + 1], pair[q + 3]);
-      }
+      interleaveGroups(row);
       for (int j = 0; j < 4; j++) {
         uint8_t* at = to + 64 * j + 4 * half;
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm256_permute2x128_si256(row[j], row[4 + j], 0x20));
