@@ -29,7 +29,7 @@ class IntegerEncoder {
   static constexpr bool zeroFactorIsNothing = false;
 
   FETTLE_INLINE explicit IntegerEncoder(const GridCodec& c)
-      : lowest_(c.lowest), highest_(c.highest), factor_(0.0f), zero_(0.0f), window_({c.seed, c.step, c.stream}) {}
+      : factor_(0.0f), zero_(0.0f), window_({c.seed, c.step, c.stream}), lowest_(c.lowest), highest_(c.highest) {}
 
   FETTLE_INLINE void set(float factor, int32_t zero) {
     factor_ = Vector(factor);
@@ -59,9 +59,9 @@ class IntegerEncoder {
   }
 
  private:
-  float lowest_, highest_;
   Vector factor_, zero_;
   WordWindow window_;
+  float lowest_, highest_;
 };
 
 template <bool stochastic>
@@ -71,10 +71,10 @@ class MinifloatEncoder {
   static constexpr bool zeroFactorIsNothing = true;
 
   FETTLE_INLINE MinifloatEncoder(const Minifloat& f, const Noise& noise)
-      : smallest_(smallestNormal(f)), shift_(uint32_t(23 - f.mantissaBits)), mantissaBits_(uint32_t(f.mantissaBits)),
-        offset_(smallest_ >> shift_), nan_(f.nanCode < 0 ? 0u : uint32_t(f.nanCode)), hasNan_(f.nanCode >= 0),
-        limit_(floatOf(uint32_t(f.overflowCode) << shift_) * floatOf(uint32_t(254 - f.bias) << 23)),
-        signShift_(0), nothing_(false), factor_(1.0f), window_(noise) {
+      : factor_(1.0f), window_(noise), smallest_(smallestNormal(f)), shift_(uint32_t(23 - f.mantissaBits)),
+        mantissaBits_(uint32_t(f.mantissaBits)), offset_(smallest_ >> shift_), nan_(f.nanCode < 0 ? 0u : uint32_t(f.nanCode)),
+        limit_(floatOf(uint32_t(f.overflowCode) << shift_) * floatOf(uint32_t(254 - f.bias) << 23)), signShift_(0),
+        hasNan_(f.nanCode >= 0), nothing_(false) {
     while (f.signBit << signShift_ != 0x80) signShift_++;
     signShift_ += 24;
   }
@@ -118,13 +118,12 @@ class MinifloatEncoder {
   }
 
  private:
-  uint32_t smallest_, shift_, mantissaBits_, offset_, nan_;
-  bool hasNan_;
-  float limit_;
-  uint32_t signShift_;
-  bool nothing_;
   Vector factor_;
   WordWindow window_;
+  uint32_t smallest_, shift_, mantissaBits_, offset_, nan_;
+  float limit_;
+  uint32_t signShift_;
+  bool hasNan_, nothing_;
 };
 
 // Codes of n elements, of which the first is an element of the tensor. What lies `ahead` floats further on comes meanwhile, if
@@ -143,7 +142,7 @@ FETTLE_FN void encodeBytes(Encoder& encoder, const float* __restrict x, int64_t 
     _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), bytesOfLanes<Encoder::isSigned>(
                                                             encoder.lanes(Vector::loadPart(x + i, int(count)), element + i)));
     memcpy(codes + i, bytes, size_t(count));
-    i += count;
+    return count;
   };
   const auto four = [&] {
     for (int k = 0; k < step && ahead > 0; k += 16) {
@@ -155,7 +154,7 @@ FETTLE_FN void encodeBytes(Encoder& encoder, const float* __restrict x, int64_t 
   };
   if (streamed && n >= 4 * step) {
     const int64_t head = int64_t((0u - reinterpret_cast<uintptr_t>(codes)) & uintptr_t(step - 1));
-    while (i < head) part(smaller(Vector::lanes, head - i));
+    while (i < head) i += part(smaller(Vector::lanes, head - i));
     for (; i + step <= n; i += step) streamBytes(codes + i, four());
   } else {
     for (; i + step <= n; i += step) storeBytes(codes + i, four());

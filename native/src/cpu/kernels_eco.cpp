@@ -262,12 +262,12 @@ class EcoVectors {
   float b1_, c1_, b2_, c2_, correction_, eps_;
   double keep_, rate_, share_;
   WordWindow window_;
-  // A block between its stages.
+  // A block between its stages. What is not needed is one line.
   alignas(64) double weights_[ecoBlock];
-  alignas(64) double kept_[adaptive ? keptWeights : 1];
+  alignas(64) double kept_[adaptive ? keptWeights : 8];
   alignas(64) float momentum_[ecoBlock];
-  alignas(64) float second_[adaptive ? ecoBlock : 1];
-  alignas(64) float denominator_[adaptive ? ecoBlock : 1];
+  alignas(64) float second_[adaptive ? ecoBlock : 16];
+  alignas(64) float denominator_[adaptive ? ecoBlock : 16];
   alignas(64) float values_[ecoBlock];
 };
 

@@ -32,8 +32,8 @@ FETTLE_FN void tileLoad(const void* from, int64_t stride) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(tile) : "memory");
 }
 template <int tile>
-FETTLE_FN void tileStore(void* to, int64_t stride) {
-  __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" : : "r"(to), "r"(stride), "i"(tile) : "memory");
+FETTLE_FN void tileStore(int32_t (&to)[256]) {
+  __asm__ volatile("tilestored %%tmm%c3, (%1,%2,1)" : "=m"(to) : "r"(&to), "r"(int64_t(64)), "i"(tile));
 }
 // sum += left (signed bytes) * right (unsigned bytes)
 template <int sum, int left, int right>
@@ -82,10 +82,10 @@ static void tileAmx(const fettle_call& call, const ProductTile& t) {
           tileMultiply<3, 5, 7>();
         }
       }
-      tileStore<0>(sums[0][0], 64);
-      tileStore<1>(sums[0][1], 64);
-      tileStore<2>(sums[1][0], 64);
-      tileStore<3>(sums[1][1], 64);
+      tileStore<0>(sums[0][0]);
+      tileStore<1>(sums[0][1]);
+      tileStore<2>(sums[1][0]);
+      tileStore<3>(sums[1][1]);
       for (int64_t r = 0; r < 32 && row + r < t.lastRow; r++) {
         for (int p = 0; p < 2; p++) {
           const int64_t from = column + p * panelRows;

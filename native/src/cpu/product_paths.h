@@ -52,7 +52,7 @@ FETTLE_FN void openTile(const fettle_call& call, ProductTile& t) {
   t.panels = arrayOf<const uint8_t>(call, 1);
   t.right = arrayOf<const int8_t>(call, 7);
   t.hasExcess = call.integer[4] != productAvx2 && Vector::lanes == 16;
-  t.firstRow = -1;
+  t.firstRow = t.lastRow = -1;
 }
 
 FETTLE_FN void finishSums(const fettle_call& call, const ProductTile& t, int64_t row, int64_t column, int32_t* sums, int n) {

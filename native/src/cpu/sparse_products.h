@@ -66,9 +66,9 @@ static void semi24Tiles(const fettle_call& call, int64_t tile, int64_t firstRow,
   const int64_t columns = call.integer[2];
   const float* batch = arrayOf<const float>(call, 3) + tile * batchTile * columns;
   for (int64_t start = firstRow; start < lastRow; start += partRows) {
-    const int64_t end = smaller(start + partRows, lastRow);
-    for (int64_t row = start; row < end; row++) {
-      for (int64_t i = 0; i < tilesWidth; i++) parts.sum[row - start][i] = 0.0;
+    const int64_t n = smaller(partRows, lastRow - start);
+    for (int64_t r = 0; r < n; r++) {
+      for (int64_t i = 0; i < tilesWidth; i++) parts.sum[r][i] = 0.0;
     }
     for (int64_t column = 0; column < columns; column += partColumns) {
       const int64_t width = smaller(partColumns, columns - column);
@@ -76,16 +76,16 @@ static void semi24Tiles(const fettle_call& call, int64_t tile, int64_t firstRow,
         const float* from = batch + (t * columns + column) * batchTile;
         for (int64_t j = 0; j < width; j++) widenAll(from + j * batchTile, parts.x[j] + t * batchTile, batchTile);
       }
-      for (int64_t row = start; row < end; row++) {
-        const int64_t at = row * columns + column;
-        const float* next = arrayOf<const float>(call, 0) + (smaller(row + 8, end - 1) * columns + column) / 2;
+      for (int64_t r = 0; r < n; r++) {
+        const int64_t at = (start + r) * columns + column;
+        const float* next = arrayOf<const float>(call, 0) + ((start + smaller(r + 8, n - 1)) * columns + column) / 2;
         _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T0);
         _mm_prefetch(reinterpret_cast<const char*>(next + 16), _MM_HINT_T0);
         widenAll(arrayOf<const float>(call, 0) + at / 2, parts.value, width / 2);
-        addQuads<tiles>(parts, arrayOf<const uint8_t>(call, 1) + at / 8, width / 8, parts.sum[row - start]);
+        addQuads<tiles>(parts, arrayOf<const uint8_t>(call, 1) + at / 8, width / 8, parts.sum[r]);
       }
     }
-    storeBatch(call, tile, tiles, start, end - start, parts);
+    storeBatch(call, tile, tiles, start, n, parts);
   }
 }
 
@@ -97,8 +97,9 @@ static void csrTiles(const fettle_call& call, int64_t tile, int64_t firstRow, in
   const float* batch = arrayOf<const float>(call, 3) + tile * stride;
   const int32_t* pointers = arrayOf<const int32_t>(call, 0);
   for (int64_t start = firstRow; start < lastRow; start += partRows) {
-    const int64_t end = smaller(start + partRows, lastRow);
-    for (int64_t row = start; row < end; row++) {
+    const int64_t n = smaller(partRows, lastRow - start);
+    for (int64_t r = 0; r < n; r++) {
+      const int64_t row = start + r;
       Doubles sum[vectors];
       for (int v = 0; v < vectors; v++) sum[v] = Doubles(0.0);
       for (int64_t p = pointers[row]; p < pointers[row + 1]; p++) {
@@ -109,9 +110,9 @@ static void csrTiles(const fettle_call& call, int64_t tile, int64_t firstRow, in
           sum[v] = fma(factor, Doubles::widen(from), sum[v]);
         }
       }
-      for (int v = 0; v < vectors; v++) sum[v].store(parts.sum[row - start] + v * Doubles::lanes);
+      for (int v = 0; v < vectors; v++) sum[v].store(parts.sum[r] + v * Doubles::lanes);
     }
-    storeBatch(call, tile, tiles, start, end - start, parts);
+    storeBatch(call, tile, tiles, start, n, parts);
   }
 }
 
