@@ -1,6 +1,7 @@
 // Guard pages: every array of every rule and primitive lies between two pages that nobody may touch, first at the
 // start of its memory and then at the end of it, over formats and tails. A byte read or written outside ends the test.
-// Covers what is registered: the lines of rules.def and primitives.def; and kernels with vector code of their own.
+// Covers the lines of rules.def and primitives.def, and of the kernels those that go by vectors of their own: code books, masks,
+// Adafactor, number formats, ECO, integer products but for AMX, sparse products.
 #include <fettle/fettle.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,6 +11,14 @@
 #include <initializer_list>
 #include <vector>
 
+#include "../src/kernels/eco.h"
+#include "../src/kernels/formats/fields.h"
+#include "../src/kernels/formats/grid.h"
+#include "../src/kernels/formats/measures.h"
+#include "../src/kernels/formats/minifloats.h"
+#include "../src/kernels/masks/nm.h"
+#include "../src/kernels/products/products.h"
+#include "../src/kernels/sparse/products.h"
 #include "../src/primitives/elements.h"
 #include "../src/primitives/pixels.h"
 #include "../src/primitives/rows.h"
@@ -27,8 +36,10 @@ const int64_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 255, 257,
 int64_t bytesOf(int64_t dtype, int64_t elements) {
   switch (dtype) {
     case FETTLE_BIT: return (elements + 7) / 8;
-    case FETTLE_U8: return elements;
+    case FETTLE_U8:
+    case FETTLE_I8: return elements;
     case FETTLE_F64: return elements * 8;
+    case FETTLE_I32: return elements * 4;
     default: return elements * (dtype == FETTLE_F32 ? 4 : 2);
   }
 }
@@ -306,9 +317,9 @@ class Call {
     int k = 0;
     for (double value : values) call_.number[k++] = value;
   }
-  void run(int64_t units, int32_t tier) {
+  void run(int64_t units, int32_t tier, int64_t rangeUnits = 1) {
     call_.units = units;
-    call_.range_units = 1;
+    call_.range_units = rangeUnits;
     CHECK(fettle_cpu_call(&call_, tier) == FETTLE_OK);
     CHECK(arrays_.areIntact());
   }
@@ -391,6 +402,232 @@ void adafactor(Arrays& arrays, int64_t size, int64_t format, bool atEnd, int32_t
   }
 }
 
+void grid_calls(Arrays& arrays, int64_t size, const int64_t (&tile)[2], int64_t rule, bool atEnd, int32_t tier) {
+  const int64_t rows = size % 3 == 0 ? 3 : 1;
+  const int64_t columns = size / rows;
+  const bool zeroPoints = rule == gridAsymmetric || rule == gridCentred;
+  fettle_call layout = {};
+  layout.integer[0] = rows;
+  layout.integer[1] = columns;
+  layout.integer[2] = tile[0];
+  layout.integer[3] = tile[1];
+  const Grid g = gridOf(layout);
+  const int64_t down = units(rows, g.tileRows), tiles = down * g.tilesAcross;
+  for (const char* id : {"grid_quantize", "grid_encode", "grid_decode", "grid_extremes"}) {
+    Call call(arrays, id, atEnd);
+    call.array(FETTLE_F32, size);
+    call.array(FETTLE_U8, size);
+    call.array(FETTLE_F32, tiles);
+    if (zeroPoints) {
+      call.array(FETTLE_I32, tiles);
+    } else {
+      call.none();
+    }
+    if (rule % 2 == 0 && strcmp(id, "grid_decode") != 0) {
+      call.array(FETTLE_U8, size);
+    } else {
+      call.none();
+    }
+    call.none();
+    if (strcmp(id, "grid_extremes") == 0) {
+      call.array(FETTLE_F32, down * g.partsDown * g.parts);
+      if (zeroPoints) call.array(FETTLE_F32, down * g.partsDown * g.parts);
+    }
+    call.integers({rows, columns, tile[0], tile[1], rule, rule == gridMinifloat ? formatE4M3 : 8, size % 2, 7, 3, 1, 0});
+    call.run(down * g.partsDown * g.strips, tier);
+  }
+}
+
+void grids(Arrays& arrays, int64_t size, bool atEnd, int32_t tier) {
+  const int64_t rows = size % 3 == 0 ? 3 : 1;
+  const int64_t columns = size / rows;
+  const int64_t shapes[][2] = {{rows, columns}, {rows, 1}, {1, columns}, {1, 32}, {2, 5}};
+  for (const auto& tile : shapes) {
+    for (int64_t rule = gridSymmetric; rule <= gridMinifloat; rule++) {
+      if (size > 33 && (rule + size) % 3 != 0) continue;
+      grid_calls(arrays, size, tile, rule, atEnd, tier);
+    }
+  }
+}
+
+// Casts, and blocks of which there is at least one.
+void minifloats(Arrays& arrays, int64_t size, int64_t format, bool atEnd, int32_t tier) {
+  const int64_t rounding = size % 2;
+  for (const char* id : {"minifloat_encode", "minifloat_decode"}) {
+    Call call(arrays, id, atEnd);
+    call.array(FETTLE_F32, size);
+    call.array(FETTLE_U8, size);
+    call.integers({size, format, 1, rounding, 7, 3, 1});
+    call.run(units(size, castChunk), tier);
+  }
+  for (const char* id : {"microscaling_encode", "microscaling_decode", "nvfp4_encode", "nvfp4_decode"}) {
+    const bool nvfp4 = strncmp(id, "nvfp4", 5) == 0;
+    const int64_t length = nvfp4 ? 16 : 32, blocks = size / length;
+    if (blocks == 0) continue;
+    Call call(arrays, id, atEnd);
+    call.array(FETTLE_F32, blocks * length);
+    call.array(FETTLE_U8, blocks * length);
+    call.array(FETTLE_U8, blocks);
+    if (nvfp4 && format == formatE2M1) call.array(FETTLE_F32, 1);
+    call.integers({blocks, format, scaleFloor, rounding, 7, 3, 1});
+    call.run(units(blocks, blocksOfUnit), tier);
+  }
+}
+
+void fields(Arrays& arrays, int64_t size, int64_t bits, bool atEnd, int32_t tier) {
+  for (const char* id : {"fields_pack", "fields_unpack"}) {
+    Call call(arrays, id, atEnd);
+    char* codes = call.array(FETTLE_U8, size);
+    for (int64_t i = 0; i < size; i++) codes[i] = char(codes[i] & ((1 << bits) - 1));
+    call.array(FETTLE_U8, units(size * bits, 8));
+    call.integers({size, bits, bits != 6 && size % 2 == 0 ? 1 : 0, 0});
+    call.run(units(size, fieldsOfUnit), tier);
+  }
+}
+
+void cast_transpose(Arrays& arrays, int64_t size, bool all, bool atEnd, int32_t tier) {
+  const int64_t rows = size % 3 == 0 ? 3 : 1;
+  const int64_t columns = size / rows;
+  const int64_t tiles = units(rows, castTile) * units(columns, castTile);
+  Call call(arrays, "cast_transpose", atEnd);
+  call.array(FETTLE_F32, size);
+  call.array(FETTLE_U8, size);
+  if (all) {
+    call.array(FETTLE_U8, size);
+    call.array(FETTLE_F32, 1);
+    call.array(FETTLE_F32, tiles);
+  }
+  call.integers({rows, columns, formatE4M3, 0});
+  call.run(tiles, tier);
+}
+
+void eco(Arrays& arrays, int64_t size, bool int4, bool adaptive, bool atEnd, int32_t tier) {
+  const int64_t rows = size % 3 == 0 ? 3 : 1;
+  const int64_t columns = size / rows;
+  const int64_t scales = int4 ? rows * units(columns, ecoGroup) : rows;
+  for (const char* id : {"eco_step", "eco_decode"}) {
+    Call call(arrays, id, atEnd);
+    call.array(FETTLE_U8, int4 ? rows * units(columns, 2) : size);
+    call.array(FETTLE_F64, scales);
+    call.array(FETTLE_F32, size);
+    if (strcmp(id, "eco_step") == 0) {
+      call.array(FETTLE_F32, size);
+      if (adaptive) {
+        call.array(FETTLE_F32, size);
+      } else {
+        call.none();
+      }
+      if (size % 2 == 0) call.array(FETTLE_F32, size);
+    }
+    call.integers({columns, int4 ? 1 : 0, size % 4 == 1 ? 1 : 0, 7, 3, 1});
+    call.numbers({0.9, 0.1, 0.99, 0.01, 1.0, 1e-8, 1.0, 0.1, 0.1});
+    call.run(scales, tier, scales);
+  }
+}
+
+// Five rows by seventeen: a panel and one row of another.
+void integer_products(Arrays& arrays, int64_t depth, int64_t dtype, bool packed, bool atEnd, int32_t tier) {
+  const int64_t rows = 5, columns = 17;
+  const int64_t panels = units(columns, panelRows) * panelBytes(depth);
+  {
+    Call call(arrays, "product_pack", atEnd);
+    call.array(FETTLE_I8, columns * depth);
+    call.array(FETTLE_U8, panels);
+    call.array(FETTLE_I32, columns);
+    call.integers({columns, depth});
+    call.run(units(columns, panelRows), tier);
+  }
+  // The path of 16-bit products, and that of VNNI, where there is one.
+  const int64_t paths = tier == FETTLE_CPU_V4 && __builtin_cpu_supports("avx512vnni") ? 2 : 1;
+  for (int64_t path = 0; path < paths; path++) {
+    Call call(arrays, "integer_product", atEnd);
+    call.array(FETTLE_I8, rows * depth);
+    if (packed) {
+      call.array(FETTLE_U8, panels);
+    } else {
+      call.none();
+    }
+    call.array(dtype, rows * columns);
+    call.array(FETTLE_F32, rows);
+    call.array(FETTLE_F32, columns);
+    call.array(FETTLE_F32, columns);
+    if (packed) {
+      call.array(FETTLE_I32, columns);
+    } else {
+      call.none();
+      call.array(FETTLE_I8, columns * depth);
+    }
+    call.integers({rows, columns, depth, depth % 2, path, 1, 1});
+    call.numbers({0.5});
+    call.run(1, tier);
+  }
+}
+
+// Several tiles of a batch at a time, and one by one.
+void sparse_products(Arrays& arrays, int64_t columns, int64_t batch, bool together, bool atEnd, int32_t tier) {
+  const int64_t rows = sparseRows + 5;
+  const int64_t tiles = units(batch, batchTile), all = tiles * units(rows, sparseRows);
+  {
+    Call call(arrays, "csr_product", atEnd);
+    const int64_t each = columns < 3 ? columns : 3;
+    int32_t* pointers = reinterpret_cast<int32_t*>(call.array(FETTLE_I32, rows + 1));
+    int32_t* places = reinterpret_cast<int32_t*>(call.array(FETTLE_I32, rows * each));
+    for (int64_t row = 0; row <= rows; row++) pointers[row] = int32_t(row * each);
+    for (int64_t p = 0; p < rows * each; p++) places[p] = int32_t((columns - 1) * (p % each) / (each < 2 ? 1 : each - 1));
+    call.array(FETTLE_F32, rows * each);
+    call.array(FETTLE_F32, tiles * columns * batchTile);
+    call.array(FETTLE_F32, batch * rows);
+    call.integers({batch, rows, columns});
+    call.run(all, tier, together ? all : 1);
+  }
+  const int64_t whole = columns / 8 * 8;
+  if (whole == 0) return;
+  Call call(arrays, "semi24_product", atEnd);
+  call.array(FETTLE_F32, rows * whole / 2);
+  call.array(FETTLE_U8, rows * whole / 8);
+  call.none();
+  call.array(FETTLE_F32, tiles * whole * batchTile);
+  call.array(FETTLE_F32, batch * rows);
+  call.integers({batch, rows, whole});
+  call.run(all, tier, together ? all : 1);
+}
+
+void nm_masks(Arrays& arrays, int64_t size, int64_t format, bool atEnd, int32_t tier) {
+  const int64_t forms[][3] = {{2, 4, 1}, {1, 4, 1}, {4, 8, 1}, {3, 5, 1}, {2, 4, 3}, {1, 2, 1}, {8, 16, 1}};
+  for (const auto& [n, m, inner] : forms) {
+    const int64_t elements = size / (m * inner) * (m * inner);
+    if (elements == 0) continue;
+    Call call(arrays, "nm_mask", atEnd);
+    call.array(format, elements);
+    call.array(FETTLE_BIT, elements);
+    call.integers({elements, n, m, inner});
+    call.run(units(elements, nmUnit(m, inner)), tier);
+  }
+  Call call(arrays, "mask_apply", atEnd);
+  call.array(format, size);
+  call.array(FETTLE_BIT, size);
+  call.array(format, size);
+  call.integers({size, format == FETTLE_F32 ? 4 : 2});
+  call.run(units(size, 4096), tier);
+}
+
+void formats_and_products(Arrays& arrays, int64_t size, bool atEnd, int32_t tier) {
+  grids(arrays, size, atEnd, tier);
+  for (int64_t format = formatE4M3; format <= formatE2M1; format++) minifloats(arrays, size, format, atEnd, tier);
+  for (int64_t bits : {1, 2, 4, 6}) fields(arrays, size, bits, atEnd, tier);
+  for (bool yes : {false, true}) {
+    cast_transpose(arrays, size, yes, atEnd, tier);
+    for (bool int4 : {false, true}) eco(arrays, size, int4, yes, atEnd, tier);
+    if (size <= 64) {
+      for (int64_t batch : {1, 17, 61}) sparse_products(arrays, size, batch, yes, atEnd, tier);
+    }
+    for (int64_t dtype : {FETTLE_I32, FETTLE_F32, FETTLE_I8}) {
+      if (size <= 512) integer_products(arrays, size, dtype, yes, atEnd, tier);
+    }
+  }
+  for (int64_t format : formats) nm_masks(arrays, size, format, atEnd, tier);
+}
+
 void kernels_stay_within_their_arrays() {
   Arrays arrays;
   for (int32_t tier : tiers()) {
@@ -400,6 +637,7 @@ void kernels_stay_within_their_arrays() {
           for (int64_t values : {1, 5, 16, 20, 256}) code_books(arrays, size, values, upper, atEnd, tier);
         }
         masks(arrays, size, atEnd, tier);
+        formats_and_products(arrays, size, atEnd, tier);
         for (int64_t format : formats) adafactor(arrays, size, format, atEnd, tier);
       }
     }
