@@ -1,12 +1,13 @@
 // Products of s8 matrices on the tensor cores, with the epilogue of kernels/products/products.h.
 //
 // A block of 256 threads forms 128 x 128 results: 2 x 4 warps of 64 x 32, four by four fragments each. Steps of 64 along the depth
-// pass through shared memory, three at a time on their way. The right operand comes in the panels that all
+// pass through shared memory, two on their way while one is multiplied. The right operand comes in the panels that all
 // backends share: there a group of four columns of a row is a word, which is what a thread holds of a fragment.
 // Sums of integers are exact, so their order is free.
 #pragma once
 
 #include "kernels/products/products.h"
+#include "quad.cuh"
 #include "tensor_cores.cuh"
 #include "units.cuh"
 
@@ -25,10 +26,11 @@ constexpr int columnFragments = warpColumns / 8;
 static_assert(productTile == 2 * productRows && productTile == productColumns, "a block's result is two units");
 
 // Words of both operands; 16 bytes each are moved so that no two threads of a fragment's load meet in a bank.
-struct ProductStage {
+struct alignas(16) ProductStage {
   uint32_t left[productTile][stepWords];
   uint32_t right[tilePanels][stepWords][panelRows];
 };
+static_assert(productStages * sizeof(ProductStage) <= 48 * 1024, "what a block may have without asking for more");
 
 // Where word `word` of a row lies: its 16 bytes change places with those of the row's neighbours.
 FETTLE_DEVICE int leftWord(int row, int word) { return word ^ ((row >> 1 & 3) << 2); }
@@ -211,7 +213,7 @@ struct CudaKernel<ProductPack> {
     for (int64_t k = lane / panelRows * 16; k < padded; k += 32) {
       uint32_t word[4] = {};
       if (wide && there && k < depth) {
-        const uint4 all = *reinterpret_cast<const uint4*>(from + k);
+        const uint4 all = loadGlobal(reinterpret_cast<const uint4*>(from + k));
         word[0] = all.x;
         word[1] = all.y;
         word[2] = all.z;
