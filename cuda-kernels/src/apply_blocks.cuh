@@ -78,22 +78,16 @@ FETTLE_DEVICE void loadSet(const Site& site, int64_t element, int offset, Part p
   loaded.gradient = loadRaw(tensor.gradient, element, part);
   FETTLE_UNROLL
   for (int j = 0; j < R::states; j++) {
-    if (isBlocked(tensor.state[j])) {
-      const RawCodes codes = loadBlocked(placeOf(tensor, tensor.state[j], site.span), offset, part);
-      loaded.state[j] = {{codes.word, bitsOf(codes.scale), 0, 0}};
-    } else {
-      loaded.state[j] = loadRaw(tensor.state[j], element, part);
-    }
+    loaded.state[j] = loadState<true>(tensor, tensor.state[j], site.span, offset, part);
   }
   loaded.average = averages(tensor) ? loadRaw(tensor.average, element, part) : Raw{};
 }
 
 FETTLE_DEVICE Quad lookUpCodes(const BlockPlace& place, const float* book, const Raw& raw, int offset, Part part) {
-  const RawCodes codes = {raw.word[0], floatOf(raw.word[1])};
   Quad quad = {};
   FETTLE_UNROLL
   for (int k = 0; k < quadElements; k++) {
-    if (part.holds(k)) quad.value[k] = book[codeIn(codes.word, k, place.bits)] * scaleAt(place, codes, offset, k);
+    if (part.holds(k)) quad.value[k] = book[codeOf(place, raw, k)] * scaleAt(place, raw, offset, k);
   }
   return quad;
 }

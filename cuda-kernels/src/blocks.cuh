@@ -27,41 +27,15 @@ FETTLE_DEVICE BlockPlace placeOf(const fettle_tensor& tensor, const fettle_opera
           static_cast<float*>(operand.scales) + span.row * rowBlocks + (within >> shift), shift, bits};
 }
 
-// A quad of codes as it is stored, and its block's scale where all four have one.
-struct RawCodes {
-  uint32_t word;
-  float scale;
-};
-
 FETTLE_DEVICE int bytesOfCodes(int elements, int bits) { return (elements * bits + 7) / 8; }
 
 // The codes of elements offset .. offset + 3 of a chunk, as far as there are any; offset is a multiple of 4.
 FETTLE_DEVICE uint32_t loadCodeWord(const BlockPlace& place, int offset, Part part) {
-  const uint8_t* from = place.codes + offset * place.bits / 8;
-  if (part.whole() && place.bits == 8 && aligned(from, 4)) return loadGlobal(reinterpret_cast<const uint32_t*>(from));
-  if (part.whole() && place.bits == 4 && aligned(from, 2)) return loadGlobal(reinterpret_cast<const uint16_t*>(from));
-  uint32_t word = 0;
-  const int bytes = bytesOfCodes(part.to, place.bits);
-  FETTLE_UNROLL
-  for (int k = 0; k < quadElements; k++) {
-    if (k < bytes) word |= uint32_t(loadGlobal(from + k)) << (8 * k);
-  }
-  return word;
+  return loadBytes(place.codes + offset * place.bits / 8, bytesOfCodes(part.to, place.bits));
 }
 
 FETTLE_DEVICE void storeCodeWord(const BlockPlace& place, int offset, Part part, uint32_t word) {
-  uint8_t* to = place.codes + offset * place.bits / 8;
-  if (part.whole() && place.bits == 8 && aligned(to, 4)) {
-    storeGlobal(reinterpret_cast<uint32_t*>(to), word);
-  } else if (part.whole() && place.bits == 4 && aligned(to, 2)) {
-    storeGlobal(reinterpret_cast<uint16_t*>(to), uint16_t(word));
-  } else {
-    const int bytes = bytesOfCodes(part.to, place.bits);
-    FETTLE_UNROLL
-    for (int k = 0; k < quadElements; k++) {
-      if (k < bytes) storeGlobal(to + k, uint8_t(word >> (8 * k)));
-    }
-  }
+  storeBytes(place.codes + offset * place.bits / 8, bytesOfCodes(part.to, place.bits), word);
 }
 
 // Of two codes in a byte the first is in the high half.
@@ -71,15 +45,28 @@ FETTLE_DEVICE int codeIn(uint32_t word, int k, int bits) {
   return int(word >> positionOf(k, bits) & (bits == 8 ? 255u : 15u));
 }
 
-FETTLE_DEVICE RawCodes loadBlocked(const BlockPlace& place, int offset, Part part) {
-  RawCodes raw = {loadCodeWord(place, offset, part), 0.0f};
-  if (place.shift >= 2 && part.to > 0) raw.scale = loadGlobal(place.scales + (offset >> place.shift));
+// A quad of codes as it is stored, and the bits of its block's scale where all four have one.
+FETTLE_DEVICE Raw loadBlocked(const BlockPlace& place, int offset, Part part) {
+  Raw raw = {{loadCodeWord(place, offset, part), 0, 0, 0}};
+  if (place.shift >= 2 && part.to > 0) raw.word[1] = bitsOf(loadGlobal(place.scales + (offset >> place.shift)));
   return raw;
 }
 
+// A quad of a state as it is stored, from element `offset` of the chunk on. `blocks`: whether it may be stored by blocks.
+template <bool blocks>
+FETTLE_DEVICE Raw loadState(const fettle_tensor& tensor, const fettle_operand& state, const ChunkSpan& span, int offset,
+                            Part part) {
+  if constexpr (blocks) {
+    if (isBlocked(state)) return loadBlocked(placeOf(tensor, state, span), offset, part);
+  }
+  return loadRaw(state, span.first + offset, part);
+}
+
+FETTLE_DEVICE int codeOf(const BlockPlace& place, const Raw& raw, int k) { return codeIn(raw.word[0], k, place.bits); }
+
 // Of element offset + k, which exists.
-FETTLE_DEVICE float scaleAt(const BlockPlace& place, const RawCodes& raw, int offset, int k) {
-  return place.shift >= 2 ? raw.scale : loadGlobal(place.scales + ((offset + k) >> place.shift));
+FETTLE_DEVICE float scaleAt(const BlockPlace& place, const Raw& raw, int offset, int k) {
+  return place.shift >= 2 ? floatOf(raw.word[1]) : loadGlobal(place.scales + ((offset + k) >> place.shift));
 }
 
 struct DecodeCode {
@@ -132,13 +119,13 @@ FETTLE_DEVICE_CALLED Encoded encodeQuad(int64_t dtype, float largest, bool whole
 }
 
 // A quad of values by arithmetic: for kernels that have no table of them.
-FETTLE_DEVICE Quad decodeBlocked(const fettle_operand& operand, const BlockPlace& place, const RawCodes& raw,
-                                 int offset, Part part) {
+FETTLE_DEVICE Quad decodeBlocked(const fettle_operand& operand, const BlockPlace& place, const Raw& raw, int offset,
+                                 Part part) {
   Quad quad = {};
   FETTLE_UNROLL
   for (int k = 0; k < quadElements; k++) {
     if (!part.holds(k)) continue;
-    quad.value[k] = decodeCode(operand.dtype, codeIn(raw.word, k, place.bits)) * scaleAt(place, raw, offset, k);
+    quad.value[k] = decodeCode(operand.dtype, codeOf(place, raw, k)) * scaleAt(place, raw, offset, k);
   }
   return quad;
 }

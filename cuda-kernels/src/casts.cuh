@@ -31,28 +31,6 @@ FETTLE_DEVICE uint32_t castQuad(const Minifloat& format, const CastNoise& noise,
   return codes;
 }
 
-// Four bytes, or as many as there are, to any address.
-FETTLE_DEVICE void storeBytes(uint8_t* to, Part part, uint32_t word) {
-  if (part.whole() && aligned(to, 4)) {
-    storeGlobal(reinterpret_cast<uint32_t*>(to), word);
-  } else {
-    FETTLE_UNROLL
-    for (int k = 0; k < quadElements; k++) {
-      if (part.holds(k)) storeGlobal(to + k, uint8_t(word >> (8 * k)));
-    }
-  }
-}
-
-FETTLE_DEVICE uint32_t loadBytes(const uint8_t* from, Part part) {
-  if (part.whole() && aligned(from, 4)) return loadGlobal(reinterpret_cast<const uint32_t*>(from));
-  uint32_t word = 0;
-  FETTLE_UNROLL
-  for (int k = 0; k < quadElements; k++) {
-    if (part.holds(k)) word |= uint32_t(loadGlobal(from + k)) << (8 * k);
-  }
-  return word;
-}
-
 template <>
 struct CudaKernel<MinifloatEncode> {
   static constexpr int threadsPerUnit = mostThreads;
@@ -72,7 +50,7 @@ struct CudaKernel<MinifloatEncode> {
     for (int q = 0; q < castQuads; q++) {
       const int64_t at = first + q * mostThreads * quadElements;
       const uint32_t codes = castQuad(format, noise, raw[q], 1.0f, at / quadElements);
-      storeBytes(arrayOf<uint8_t>(call, 1) + at, partIn(at, call.integer[0]), codes);
+      storeBytes(arrayOf<uint8_t>(call, 1) + at, partIn(at, call.integer[0]).to, codes);
     }
   }
 };
@@ -89,7 +67,7 @@ struct CudaKernel<MinifloatDecode> {
     FETTLE_UNROLL
     for (int q = 0; q < castQuads; q++) {
       const int64_t at = first + q * mostThreads * quadElements;
-      codes[q] = loadBytes(arrayOf<const uint8_t>(call, 1) + at, partIn(at, call.integer[0]));
+      codes[q] = loadBytes(arrayOf<const uint8_t>(call, 1) + at, partIn(at, call.integer[0]).to);
     }
     FETTLE_UNROLL
     for (int q = 0; q < castQuads; q++) {
@@ -116,7 +94,7 @@ struct CudaKernel<CastTranspose> {
   static_assert(side == castQuads * rowsAtOnce && side * side == runRows * mostThreads, "a block holds a tile at once");
 
   FETTLE_DEVICE void unit(const fettle_call& call, int64_t unit) {
-    // A row is a word longer than a tile's, so that columns lie in different banks.
+    // A row is a word longer than a tile's, so that at most two meet in a bank.
     __shared__ uint32_t tile[side][quadsAcross + 1];
     __shared__ unsigned largest;
     const int64_t rows = call.integer[0], columns = call.integer[1], across = unitsOf(columns, castTile);
@@ -143,7 +121,7 @@ struct CudaKernel<CastTranspose> {
       const Part part = row < rows ? partIn(column, columns) : Part{0, 0};
       const uint32_t codes = castQuad(format, noise, raw[q], factor, 0);
       tile[within][quad] = codes;
-      if (part.to > 0) storeBytes(arrayOf<uint8_t>(call, 1) + row * columns + column, part, codes);
+      if (part.to > 0) storeBytes(arrayOf<uint8_t>(call, 1) + row * columns + column, part.to, codes);
       // What does not exist was loaded as 0.
       FETTLE_UNROLL
       for (int k = 0; k < quadElements; k++) {
@@ -184,7 +162,7 @@ struct CudaKernel<CastTranspose> {
       storeGlobal(reinterpret_cast<uint4*>(to), uint4{words[0], words[1], words[2], words[3]});
     } else {
       FETTLE_UNROLL
-      for (int i = 0; i < 4; i++) storeBytes(to + 4 * i, partIn(row + 4 * i, rows), words[i]);
+      for (int i = 0; i < 4; i++) storeBytes(to + 4 * i, partIn(row + 4 * i, rows).to, words[i]);
     }
   }
 };

@@ -37,26 +37,11 @@ FETTLE_DEVICE void take(double& lane, const Terms<float>& terms, int j) {
   }
 }
 
-// A quad of a state as it is stored; of a blocked one its codes and the bits of their scale.
-template <bool blocks>
-FETTLE_DEVICE Raw loadState(const fettle_tensor& tensor, const fettle_operand& state, const ChunkSpan& span, int at,
-                            Part part) {
-  if constexpr (blocks) {
-    if (isBlocked(state)) {
-      const RawCodes codes = loadBlocked(placeOf(tensor, state, span), at, part);
-      return {{codes.word, bitsOf(codes.scale), 0, 0}};
-    }
-  }
-  return loadRaw(state, span.first + at, part);
-}
-
 template <bool blocks>
 FETTLE_DEVICE Quad decodeState(const fettle_tensor& tensor, const fettle_operand& state, const ChunkSpan& span, int at,
                                Part part, const Raw& raw) {
   if constexpr (blocks) {
-    if (isBlocked(state)) {
-      return decodeBlocked(state, placeOf(tensor, state, span), {raw.word[0], floatOf(raw.word[1])}, at, part);
-    }
+    if (isBlocked(state)) return decodeBlocked(state, placeOf(tensor, state, span), raw, at, part);
   }
   return decode(raw, state.dtype);
 }

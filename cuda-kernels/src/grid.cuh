@@ -179,7 +179,7 @@ FETTLE_DEVICE void encodeStrip(const fettle_call& call, const GridCodec& c, cons
         word |= uint32_t(code) << (8 * k);
         if (transposed != nullptr) storeGlobal(transposed + (column + k) * g.rows + row, code);
       }
-      storeBytes(codes + element, part, word);
+      storeBytes(codes + element, part.to, word);
     });
   }
 }

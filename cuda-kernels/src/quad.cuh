@@ -95,6 +95,31 @@ FETTLE_DEVICE Raw loadCodes(const uint16_t* from, Part part) {
   return raw;
 }
 
+// The first `bytes` of four bytes from any address, the first in the low bits; the others are zero.
+FETTLE_DEVICE uint32_t loadBytes(const uint8_t* from, int bytes) {
+  if (bytes == 4 && aligned(from, 4)) return loadGlobal(reinterpret_cast<const uint32_t*>(from));
+  if (bytes == 2 && aligned(from, 2)) return loadGlobal(reinterpret_cast<const uint16_t*>(from));
+  uint32_t word = 0;
+  FETTLE_UNROLL
+  for (int k = 0; k < 4; k++) {
+    if (k < bytes) word |= uint32_t(loadGlobal(from + k)) << (8 * k);
+  }
+  return word;
+}
+
+FETTLE_DEVICE void storeBytes(uint8_t* to, int bytes, uint32_t word) {
+  if (bytes == 4 && aligned(to, 4)) {
+    storeGlobal(reinterpret_cast<uint32_t*>(to), word);
+  } else if (bytes == 2 && aligned(to, 2)) {
+    storeGlobal(reinterpret_cast<uint16_t*>(to), uint16_t(word));
+  } else {
+    FETTLE_UNROLL
+    for (int k = 0; k < 4; k++) {
+      if (k < bytes) storeGlobal(to + k, uint8_t(word >> (8 * k)));
+    }
+  }
+}
+
 // Four elements from `element` on, as far as there are any; the others are zero.
 FETTLE_DEVICE Raw loadRaw(const fettle_operand& operand, int64_t element, Part part) {
   if (operand.dtype == FETTLE_F32) return loadWords(static_cast<const uint32_t*>(operand.data) + element, part);
