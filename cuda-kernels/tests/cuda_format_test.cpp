@@ -12,12 +12,7 @@
 namespace {
 
 using namespace fettle::FETTLE_TIER;
-using test::kernelOf;
-using test::Memory;
-using test::Random;
-using test::runDevice;
-using test::runPlain;
-using test::setArray;
+using namespace test;
 
 // Numbers of many sizes; if asked for, infinities, NaN, zeros and denormals between them.
 void drawNumbers(Memory& memory, int64_t count, Random& random, bool special) {
@@ -29,14 +24,6 @@ void drawNumbers(Memory& memory, int64_t count, Random& random, bool special) {
     if (special && random.chance(5)) bits = odd[random.below(9)];
     memcpy(memory.data() + 4 * i, &bits, 4);
   }
-}
-
-fettle_call callOf(const char* id, int64_t units) {
-  fettle_call call = {};
-  call.size = int64_t(sizeof call);
-  call.kernel = kernelOf(id);
-  call.units = units;
-  return call;
 }
 
 void casts() {

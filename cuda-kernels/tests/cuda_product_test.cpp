@@ -10,12 +10,7 @@
 namespace {
 
 using namespace fettle::FETTLE_TIER;
-using test::kernelOf;
-using test::Memory;
-using test::Random;
-using test::runDevice;
-using test::runPlain;
-using test::setArray;
+using namespace test;
 
 struct Epilogue {
   int64_t dtype;
@@ -38,19 +33,13 @@ void product(int64_t rows, int64_t columns, int64_t depth, const Epilogue& epilo
   columnScales.drawFloats(random);
   bias.drawFloats(random);
   for (int side = 0; side < 2; side++) {
-    fettle_call pack = {};
-    pack.size = int64_t(sizeof pack);
-    pack.kernel = kernelOf("product_pack");
-    pack.units = panels;
+    fettle_call pack = callOf("product_pack", panels);
     setArray(pack, 0, right, FETTLE_I8, columns * depth);
     setArray(pack, 1, packed[side], FETTLE_U8, panels * panelBytes(depth));
     setArray(pack, 2, sums[side], FETTLE_I32, columns);
     pack.integer[0] = columns;
     pack.integer[1] = depth;
-    fettle_call call = {};
-    call.size = int64_t(sizeof call);
-    call.kernel = kernelOf("integer_product");
-    call.units = unitsOf(rows, productRows) * unitsOf(columns, productColumns);
+    fettle_call call = callOf("integer_product", unitsOf(rows, productRows) * unitsOf(columns, productColumns));
     setArray(call, 0, left, FETTLE_I8, rows * depth);
     setArray(call, 1, packed[side], FETTLE_U8, panels * panelBytes(depth));
     setArray(call, 2, result[side], epilogue.dtype, rows * columns);

@@ -17,6 +17,14 @@ inline int64_t kernelOf(const char* id) {
   return -1;
 }
 
+inline fettle_call callOf(const char* id, int64_t units) {
+  fettle_call call = {};
+  call.size = int64_t(sizeof call);
+  call.kernel = kernelOf(id);
+  call.units = units;
+  return call;
+}
+
 // Device memory that starts `skew` bytes behind an aligned address and ends where it must.
 class Memory {
  public:
