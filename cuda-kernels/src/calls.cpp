@@ -5,6 +5,8 @@
 #include "tables.cuh"
 #include "unit_kernel.h"
 
+#include <string.h>
+
 namespace fettle {
 namespace FETTLE_TIER {
 
@@ -45,6 +47,11 @@ uintptr_t alignmentOf(int64_t dtype) {
   }
 }
 
+// Whether array 1 holds packed panels: bytes by their dtype, but moved 16 at a time.
+bool takesPanels(const Entry& entry) {
+  return strcmp(entry.id, "product_pack") == 0 || strcmp(entry.id, "integer_product") == 0;
+}
+
 int32_t checkCall(const fettle_call* call, int device, Reason reason) {
   if (call == nullptr || call->size != int64_t(sizeof *call) || call->units < 0) {
     return FETTLE_REFUSE(reason, "call is null or of another size, or has a negative number of units");
@@ -63,6 +70,10 @@ int32_t checkCall(const fettle_call* call, int device, Reason reason) {
     if (array == nullptr || reinterpret_cast<uintptr_t>(array) % alignmentOf(call->dtype[i]) != 0 ||
         !reachable(array, device)) {
       return FETTLE_REFUSE(reason, "array %d at %p is not aligned memory of device %d", i, array, device);
+    }
+    if (i == 1 && takesPanels(entry) && reinterpret_cast<uintptr_t>(array) % 16 != 0) {
+      return FETTLE_REFUSE(reason, "kernel %s: the panels (array 1) are at %p, which is no multiple of 16", entry.id,
+                           array);
     }
   }
   return FETTLE_OK;

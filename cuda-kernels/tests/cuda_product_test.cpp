@@ -83,10 +83,44 @@ void integerProducts() {
   }
 }
 
+// Panels are moved 16 bytes at a time, so they may not start anywhere though their dtype is U8.
+void panelsStartAtMultiplesOf16() {
+  Random random(7);
+  const int64_t rows = 3, columns = 20, depth = 40;
+  const int64_t panels = unitsOf(columns, panelRows);
+  Memory left(rows * depth, 0), right(columns * depth, 0), sums(columns * 4, 0), result(rows * columns * 4, 0);
+  left.draw(random);
+  right.draw(random);
+  for (const int64_t skew : {0, 1, 4, 8, 16}) {
+    Memory packed(panels * panelBytes(depth), skew);
+    fettle_call pack = callOf("product_pack", panels);
+    setArray(pack, 0, right, FETTLE_I8, columns * depth);
+    setArray(pack, 1, packed, FETTLE_U8, panels * panelBytes(depth));
+    setArray(pack, 2, sums, FETTLE_I32, columns);
+    pack.integer[0] = columns;
+    pack.integer[1] = depth;
+    fettle_call call = callOf("integer_product", 1);
+    setArray(call, 0, left, FETTLE_I8, rows * depth);
+    setArray(call, 1, packed, FETTLE_U8, panels * panelBytes(depth));
+    setArray(call, 2, result, FETTLE_I32, rows * columns);
+    setArray(call, 6, sums, FETTLE_I32, columns);
+    const int64_t integers[] = {rows, columns, depth};
+    memcpy(call.integer, integers, sizeof integers);
+    for (const fettle_call* one : {&pack, &call}) {
+      char reason[256] = "";
+      const int32_t status = fettle_cuda_kernel_run(0, one, nullptr, reason, sizeof reason);
+      CHECK(status == (skew % 16 == 0 ? FETTLE_OK : FETTLE_INVALID_ARGUMENT));
+      CHECK(skew % 16 == 0 || strstr(reason, "no multiple of 16") != nullptr);
+      CHECK(skew % 16 == 0 || strstr(reason, fettle_kernel_id(int32_t(one->kernel))) != nullptr);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
   integerProducts();
+  panelsStartAtMultiplesOf16();
   CHECK(emulation::allocations() == 0);
   printf("emulated on the host: no GPU has run these kernels here\n");
   return check::finish("cuda_product_test");
