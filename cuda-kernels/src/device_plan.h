@@ -56,6 +56,9 @@ int32_t answerBroken(const fettle_cuda_plan& plan, Reason reason);
 // Whether a stream is being captured.
 cudaError_t isCapturing(cudaStream_t stream, bool* capturing);
 
+// How many states a rule of the registry has.
+int statesOf(int64_t rule);
+
 // Names the first thing in a plan's tables that the kernels cannot work on, and refuses it; FETTLE_OK if there is none.
 int32_t checkPlan(const fettle_plan* plan, const fettle_cuda_options* options, Reason reason);
 

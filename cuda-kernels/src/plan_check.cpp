@@ -38,10 +38,10 @@ int32_t checkOperand(int64_t index, const char* name, const fettle_operand& oper
 int32_t checkState(int64_t index, const fettle_operand& state, int64_t elements, int64_t device, Reason reason) {
   if (!FETTLE_TIER::isBlockFormat(state.dtype)) return checkOperand(index, "a state", state, elements, device, reason);
   const int64_t size = state.block_size;
-  if (size <= 0 || size > FETTLE_CHUNK || (size & (size - 1)) != 0 ||
-      (size == 1 && FETTLE_TIER::bitsOfCode(state.dtype) == 4)) {
-    return FETTLE_REFUSE(reason, "tensor %lld: a state has blocks of %lld, expected a power of two up to %d",
-                         static_cast<long long>(index), static_cast<long long>(size), int(FETTLE_CHUNK));
+  const int64_t least = FETTLE_TIER::bitsOfCode(state.dtype) == 4 ? 2 : 1;
+  if (size < least || size > FETTLE_CHUNK || (size & (size - 1)) != 0) {
+    return FETTLE_REFUSE(reason, "tensor %lld: a state has blocks of %lld, expected a power of two from %d to %d",
+                         static_cast<long long>(index), static_cast<long long>(size), int(least), int(FETTLE_CHUNK));
   }
   if (elements == 0) return FETTLE_OK;
   const int32_t status = checkAddress(index, "a state", state.data, 1, device, reason);
@@ -71,10 +71,10 @@ int32_t checkTensor(const fettle_plan& plan, int64_t index, int states, int64_t 
   return status;
 }
 
-template <int number = 0>
-int statesOf(int64_t rule) {
+template <int number>
+int statesFrom(int64_t rule) {
   if constexpr (number < FETTLE_TIER::ruleCount) {
-    return rule == number ? FETTLE_TIER::RuleAt<number>::Type::states : statesOf<number + 1>(rule);
+    return rule == number ? FETTLE_TIER::RuleAt<number>::Type::states : statesFrom<number + 1>(rule);
   } else {
     return 0;
   }
@@ -102,6 +102,8 @@ int32_t checkOptions(const fettle_cuda_options* options, Reason reason) {
 }
 
 }  // namespace
+
+int statesOf(int64_t rule) { return statesFrom<0>(rule); }
 
 int32_t checkPlan(const fettle_plan* plan, const fettle_cuda_options* options, Reason reason) {
   if (plan == nullptr || plan->size != int64_t(sizeof *plan)) {

@@ -94,18 +94,20 @@ Layout layoutOf(const fettle_plan& plan, const Reductions& most) {
   return layout;
 }
 
-bool hasBlocks(const fettle_tensor& tensor) {
+// Of the rule's own states: what stands behind them means nothing.
+bool hasBlocks(const fettle_tensor& tensor, int states) {
   bool any = false;
-  for (const fettle_operand& state : tensor.state) any = any || FETTLE_TIER::isBlocked(state);
+  for (int k = 0; k < states; k++) any = any || FETTLE_TIER::isBlocked(tensor.state[k]);
   return any;
 }
 
 // The units of a rule's tensors, of those with states by blocks or of the others, and how they are launched.
 int64_t fillUnitsOf(fettle_cuda_plan& handle, const fettle_plan& plan, int rule, bool blocks, int64_t first,
                     Unit* units) {
+  const int states = statesOf(rule);
   int64_t at = first;
   for (int64_t i = 0; i < plan.tensor_count; i++) {
-    if (ruleOf(plan, i) != rule || hasBlocks(plan.tensors[i]) != blocks) continue;
+    if (ruleOf(plan, i) != rule || hasBlocks(plan.tensors[i], states) != blocks) continue;
     const int64_t chunks = chunksOf(plan.tensors[i]);
     for (int64_t k = 0; k < chunks; k++) units[at++] = {uint32_t(i), uint32_t(k)};
   }

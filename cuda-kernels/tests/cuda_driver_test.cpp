@@ -243,6 +243,14 @@ void wrongPlansAreRefused() {
   refusedPlan("not memory of device 0",
               [](TwinPlan& plan) { plan.deviceTensors[0].state[1].data = plan.hostTensors[0].state[1].data; });
   refusedPlan("dtype 3", [](TwinPlan& plan) { plan.deviceTensors[0].state[0].dtype = FETTLE_BIT; });
+  refusedPlan("blocks of 1, expected a power of two from 2 to 4096", [](TwinPlan& plan) {
+    plan.deviceTensors[0].state[0].dtype = FETTLE_TORCHAO4;
+    plan.deviceTensors[0].state[0].block_size = 1;
+  });
+  refusedPlan("blocks of 0, expected a power of two from 1 to 4096", [](TwinPlan& plan) {
+    plan.deviceTensors[0].state[0].dtype = FETTLE_LINEAR8;
+    plan.deviceTensors[0].state[0].block_size = 0;
+  });
   refusedPlan("rule 99", [](TwinPlan& plan) { plan.deviceGroups[0].rule = 99; });
   refusedPlan("tensor 1: elements", [](TwinPlan& plan) { plan.deviceTensors[1].first_chunk = 7; });
   refusedPlan("tensor 0: elements", [](TwinPlan& plan) { plan.deviceTensors[0].group = 1; });
@@ -261,6 +269,22 @@ void wrongPlansAreRefused() {
   CHECK(fettle_cuda_plan_close(nullptr, nullptr, 0) == FETTLE_OK);
   int device = -1;
   CHECK(cudaGetDevice(&device) == cudaSuccess && device == 0);
+}
+
+// What stands behind a rule's own states is nobody's: nothing of it is checked, and nothing chosen by it.
+void staleStatesMeanNothing() {
+  for (const char* const rule : {"sgd", "sgd_momentum"}) {
+    TwinPlan plan(planOf(rule, {100, 5000}), 13);
+    const int states = test::statesOf(ruleNamed(rule));
+    for (fettle_tensor& tensor : plan.deviceTensors) {
+      tensor.state[states] = {tensor.parameter.data, tensor.parameter.data, FETTLE_LINEAR8, FETTLE_NEAREST, 3};
+    }
+    CHECK(plan.open(0, 0) == FETTLE_OK);
+    plan.renew(false);
+    CHECK(plan.stepHost() == FETTLE_OK);
+    CHECK(plan.stepDevice() == FETTLE_OK);
+    CHECK(same(plan));
+  }
 }
 
 // Every call of the runtime fails once: an opening leaves nothing behind, a step tells which kernel, the plan is then
@@ -345,6 +369,7 @@ int main() {
   overflowOfTheScaleRaises();
   statesTravel();
   wrongPlansAreRefused();
+  staleStatesMeanNothing();
   failuresAreTold();
   plansAreIndependent();
   devicesAreDescribed();
