@@ -26,6 +26,16 @@ struct Strip {
   int column, row;  // of this thread
 };
 
+// A unit as its threads see it.
+struct GridWork {
+  const fettle_call& call;
+  GridCodec codec;
+  Grid grid;
+  GridUnit unit;
+  int parts;  // of the strip
+  Strip strip;
+};
+
 FETTLE_DEVICE Strip stripOf(const Grid& g, const GridUnit& u) {
   Strip s;
   s.firstColumn = partStart(g, u.firstPart);
@@ -39,31 +49,36 @@ FETTLE_DEVICE Strip stripOf(const Grid& g, const GridUnit& u) {
   return s;
 }
 
+FETTLE_DEVICE GridWork workOf(const fettle_call& call, int64_t unit) {
+  const Grid g = gridOf(call);
+  const GridUnit u = gridUnit(g, unit);
+  return {call, gridCodec(call), g, u, int(u.lastPart - u.firstPart), stripOf(g, u)};
+}
+
 // The part of a column, by its number in the strip.
-FETTLE_DEVICE int partOf(const Grid& g, const GridUnit& u, int64_t column) {
-  const int64_t tile = column / g.tileColumns;
-  const int64_t part = tile * g.partsAcross + (column - tile * g.tileColumns) / g.partColumns;
-  return int(part - u.firstPart);
+FETTLE_DEVICE int partOf(const GridWork& w, int64_t column) {
+  const int64_t tile = column / w.grid.tileColumns;
+  const int64_t part = tile * w.grid.partsAcross + (column - tile * w.grid.tileColumns) / w.grid.partColumns;
+  return int(part - w.unit.firstPart);
 }
 
 // Calls each(raw, part, row, column) for every quad of this thread, several loads at a time.
 template <class Each>
-FETTLE_DEVICE void eachQuad(const fettle_call& call, const Grid& g, const GridUnit& u, const Strip& s, int64_t quad,
-                            Each each) {
-  const uint32_t* const x = arrayOf<const uint32_t>(call, 0);
-  const int64_t column = s.firstColumn + quad * quadElements;
-  const Part part = partIn(column, s.lastColumn);
-  for (int64_t row = u.firstRow + s.row; row < u.lastRow; row += gridQuads * s.down) {
+FETTLE_DEVICE void eachQuad(const GridWork& w, int64_t quad, Each each) {
+  const uint32_t* const x = arrayOf<const uint32_t>(w.call, 0);
+  const int64_t column = w.strip.firstColumn + quad * quadElements;
+  const Part part = partIn(column, w.strip.lastColumn);
+  for (int64_t row = w.unit.firstRow + w.strip.row; row < w.unit.lastRow; row += gridQuads * w.strip.down) {
     Raw raw[gridQuads];
     FETTLE_UNROLL
     for (int q = 0; q < gridQuads; q++) {
-      const int64_t at = row + q * s.down;
-      if (at < u.lastRow) raw[q] = loadWords(x + at * g.columns + column, part);
+      const int64_t at = row + q * w.strip.down;
+      if (at < w.unit.lastRow) raw[q] = loadWords(x + at * w.grid.columns + column, part);
     }
     FETTLE_UNROLL
     for (int q = 0; q < gridQuads; q++) {
-      const int64_t at = row + q * s.down;
-      if (at < u.lastRow) each(raw[q], part, at, column);
+      const int64_t at = row + q * w.strip.down;
+      if (at < w.unit.lastRow) each(raw[q], part, at, column);
     }
   }
 }
@@ -72,10 +87,17 @@ struct Extremes {
   int largest, smallest;
 };
 
+// Of no numbers.
+FETTLE_DEVICE Extremes noExtremes(const GridCodec& c) { return {c.twoSided ? INT32_MIN : 0, INT32_MAX}; }
+
+FETTLE_DEVICE void joinExtremes(Extremes& e, const Extremes& other) {
+  e.largest = other.largest > e.largest ? other.largest : e.largest;
+  e.smallest = other.smallest < e.smallest ? other.smallest : e.smallest;
+}
+
 FETTLE_DEVICE void takeExtremes(const GridCodec& c, Extremes& e, uint32_t word) {
   const int key = c.twoSided ? keyOf(floatOf(word)) : int(word & 0x7FFFFFFFu);
-  e.largest = key > e.largest ? key : e.largest;
-  e.smallest = key < e.smallest ? key : e.smallest;
+  joinExtremes(e, {key, key});
 }
 
 FETTLE_DEVICE void mergeExtremes(const GridCodec& c, StripShared& shared, int part, const Extremes& e) {
@@ -84,17 +106,17 @@ FETTLE_DEVICE void mergeExtremes(const GridCodec& c, StripShared& shared, int pa
 }
 
 // A strip that is a single part, as a row mostly is: a thread keeps what it found, and a warp tells it at once.
-FETTLE_DEVICE void findInPart(const fettle_call& call, const GridCodec& c, const Grid& g, const GridUnit& u,
-                              const Strip& s, StripShared& shared) {
-  Extremes found = {c.twoSided ? INT32_MIN : 0, INT32_MAX};
-  const uint32_t* const x = arrayOf<const uint32_t>(call, 0);
-  for (int64_t row = u.firstRow + s.row; row < u.lastRow && s.row < s.down; row += s.down) {
+FETTLE_DEVICE void findInPart(const GridWork& w, StripShared& shared) {
+  const Strip& s = w.strip;
+  Extremes found = noExtremes(w.codec);
+  const uint32_t* const x = arrayOf<const uint32_t>(w.call, 0);
+  for (int64_t row = w.unit.firstRow + s.row; row < w.unit.lastRow && s.row < s.down; row += s.down) {
     for (int64_t quad = s.column; quad < s.quads; quad += gridQuads * s.across) {
       Raw raw[gridQuads];
       FETTLE_UNROLL
       for (int q = 0; q < gridQuads; q++) {
         const int64_t column = s.firstColumn + (quad + q * s.across) * quadElements;
-        if (column < s.lastColumn) raw[q] = loadWords(x + row * g.columns + column, partIn(column, s.lastColumn));
+        if (column < s.lastColumn) raw[q] = loadWords(x + row * w.grid.columns + column, partIn(column, s.lastColumn));
       }
       FETTLE_UNROLL
       for (int q = 0; q < gridQuads; q++) {
@@ -102,82 +124,86 @@ FETTLE_DEVICE void findInPart(const fettle_call& call, const GridCodec& c, const
         const Part part = partIn(column, s.lastColumn);
         FETTLE_UNROLL
         for (int k = 0; k < quadElements; k++) {
-          if (part.holds(k)) takeExtremes(c, found, raw[q].word[k]);
+          if (part.holds(k)) takeExtremes(w.codec, found, raw[q].word[k]);
         }
       }
     }
   }
   found.largest = __reduce_max_sync(fullWarp, found.largest);
   found.smallest = __reduce_min_sync(fullWarp, found.smallest);
-  if (threadIdx.x % warpThreads == 0) mergeExtremes(c, shared, 0, found);
+  if (threadIdx.x % warpThreads == 0) mergeExtremes(w.codec, shared, 0, found);
 }
 
-FETTLE_DEVICE void findInParts(const fettle_call& call, const GridCodec& c, const Grid& g, const GridUnit& u,
-                               const Strip& s, StripShared& shared) {
+FETTLE_DEVICE void findInParts(const GridWork& w, StripShared& shared) {
+  const Strip& s = w.strip;
   if (s.row >= s.down) return;
   for (int64_t quad = s.column; quad < s.quads; quad += s.across) {
     Extremes found[quadElements];
     FETTLE_UNROLL
-    for (int k = 0; k < quadElements; k++) found[k] = {c.twoSided ? INT32_MIN : 0, INT32_MAX};
-    eachQuad(call, g, u, s, quad, [&](const Raw& raw, Part part, int64_t, int64_t) {
+    for (int k = 0; k < quadElements; k++) found[k] = noExtremes(w.codec);
+    eachQuad(w, quad, [&](const Raw& raw, Part part, int64_t, int64_t) {
       FETTLE_UNROLL
       for (int k = 0; k < quadElements; k++) {
-        if (part.holds(k)) takeExtremes(c, found[k], raw.word[k]);
+        if (part.holds(k)) takeExtremes(w.codec, found[k], raw.word[k]);
       }
     });
     const int64_t column = s.firstColumn + quad * quadElements;
     const Part part = partIn(column, s.lastColumn);
-    FETTLE_UNROLL
-    for (int k = 0; k < quadElements; k++) {
-      if (part.holds(k)) mergeExtremes(c, shared, partOf(g, u, column + k), found[k]);
+    const int first = partOf(w, column);
+    if (partOf(w, column + part.to - 1) == first) {
+      FETTLE_UNROLL
+      for (int k = 1; k < quadElements; k++) joinExtremes(found[0], found[k]);
+      mergeExtremes(w.codec, shared, first, found[0]);
+    } else {
+      FETTLE_UNROLL
+      for (int k = 0; k < quadElements; k++) {
+        if (part.holds(k)) mergeExtremes(w.codec, shared, partOf(w, column + k), found[k]);
+      }
     }
   }
 }
 
 // The extremes of a strip's parts, in shared memory. The whole block calls this.
-FETTLE_DEVICE void findExtremes(const fettle_call& call, const GridCodec& c, const Grid& g, const GridUnit& u,
-                                const Strip& s, StripShared& shared) {
-  const int count = int(u.lastPart - u.firstPart);
-  const bool none = u.firstRow >= u.lastRow;
-  for (int p = int(threadIdx.x); p < count; p += mostThreads) {
-    shared.largest[p] = c.twoSided && !none ? INT32_MIN : 0;
-    shared.smallest[p] = c.twoSided && !none ? INT32_MAX : 0;
+FETTLE_DEVICE void findExtremes(const GridWork& w, StripShared& shared) {
+  const bool none = w.unit.firstRow >= w.unit.lastRow;
+  for (int p = int(threadIdx.x); p < w.parts; p += mostThreads) {
+    shared.largest[p] = w.codec.twoSided && !none ? INT32_MIN : 0;
+    shared.smallest[p] = w.codec.twoSided && !none ? INT32_MAX : 0;
   }
   __syncthreads();
-  if (count == 1 && !none) {
-    findInPart(call, c, g, u, s, shared);
+  if (w.parts == 1 && !none) {
+    findInPart(w, shared);
   } else if (!none) {
-    findInParts(call, c, g, u, s, shared);
+    findInParts(w, shared);
   }
   __syncthreads();
 }
 
 // The codes of a strip by the factors in shared memory, and those of the transposed matrix.
-FETTLE_DEVICE void encodeStrip(const fettle_call& call, const GridCodec& c, const Grid& g, const GridUnit& u,
-                               const Strip& s, const StripShared& shared) {
+FETTLE_DEVICE void encodeStrip(const GridWork& w, const StripShared& shared) {
+  const Strip& s = w.strip;
   if (s.row >= s.down) return;
-  uint8_t* const codes = arrayOf<uint8_t>(call, 1);
-  uint8_t* const transposed = arrayOf<uint8_t>(call, 4);
-  const bool single = u.lastPart - u.firstPart == 1;
+  uint8_t* const codes = arrayOf<uint8_t>(w.call, 1);
+  uint8_t* const transposed = arrayOf<uint8_t>(w.call, 4);
   for (int64_t quad = s.column; quad < s.quads; quad += s.across) {
     float factor[quadElements];
     float zero[quadElements];
     FETTLE_UNROLL
     for (int k = 0; k < quadElements; k++) {
       const int64_t column = s.firstColumn + quad * quadElements + k;
-      const int part = single || column >= s.lastColumn ? 0 : partOf(g, u, column);
+      const int part = w.parts == 1 || column >= s.lastColumn ? 0 : partOf(w, column);
       factor[k] = shared.factor[part];
       zero[k] = float(shared.zero[part]);
     }
-    eachQuad(call, g, u, s, quad, [&](const Raw& raw, Part part, int64_t row, int64_t column) {
-      const int64_t element = row * g.columns + column;
+    eachQuad(w, quad, [&](const Raw& raw, Part part, int64_t row, int64_t column) {
+      const int64_t element = row * w.grid.columns + column;
       uint32_t word = 0;
       FETTLE_UNROLL
       for (int k = 0; k < quadElements; k++) {
         if (!part.holds(k)) continue;
-        const uint8_t code = uint8_t(gridCode(c, floatOf(raw.word[k]), factor[k], zero[k], element + k));
+        const uint8_t code = uint8_t(gridCode(w.codec, floatOf(raw.word[k]), factor[k], zero[k], element + k));
         word |= uint32_t(code) << (8 * k);
-        if (transposed != nullptr) storeGlobal(transposed + (column + k) * g.rows + row, code);
+        if (transposed != nullptr) storeGlobal(transposed + (column + k) * w.grid.rows + row, code);
       }
       storeBytes(codes + element, part.to, word);
     });
@@ -190,20 +216,16 @@ struct CudaKernel<GridQuantize> {
 
   FETTLE_DEVICE void unit(const fettle_call& call, int64_t unit) {
     __shared__ StripShared shared;
-    const Grid g = gridOf(call);
-    const GridCodec c = gridCodec(call);
-    const GridUnit u = gridUnit(g, unit);
-    const Strip s = stripOf(g, u);
-    findExtremes(call, c, g, u, s, shared);
-    const int count = int(u.lastPart - u.firstPart);
-    for (int p = int(threadIdx.x); p < count; p += mostThreads) {
-      const TileScale t = scaleOf(c, floatOfKey(shared.largest[p]), floatOfKey(shared.smallest[p]));
+    const GridWork w = workOf(call, unit);
+    findExtremes(w, shared);
+    for (int p = int(threadIdx.x); p < w.parts; p += mostThreads) {
+      const TileScale t = scaleOf(w.codec, floatOfKey(shared.largest[p]), floatOfKey(shared.smallest[p]));
       shared.factor[p] = t.factor;
       shared.zero[p] = t.zero;
-      storeScale(call, u.band * g.tilesAcross + u.firstPart + p, t);
+      storeScale(call, w.unit.band * w.grid.tilesAcross + w.unit.firstPart + p, t);
     }
     __syncthreads();
-    encodeStrip(call, c, g, u, s, shared);
+    encodeStrip(w, shared);
     __syncthreads();
   }
 };
@@ -214,15 +236,12 @@ struct CudaKernel<GridExtremes> {
 
   FETTLE_DEVICE void unit(const fettle_call& call, int64_t unit) {
     __shared__ StripShared shared;
-    const Grid g = gridOf(call);
-    const GridCodec c = gridCodec(call);
-    const GridUnit u = gridUnit(g, unit);
-    findExtremes(call, c, g, u, stripOf(g, u), shared);
-    const int count = int(u.lastPart - u.firstPart);
-    for (int p = int(threadIdx.x); p < count; p += mostThreads) {
-      const int64_t at = u.band * g.parts + u.firstPart + p;
+    const GridWork w = workOf(call, unit);
+    findExtremes(w, shared);
+    for (int p = int(threadIdx.x); p < w.parts; p += mostThreads) {
+      const int64_t at = w.unit.band * w.grid.parts + w.unit.firstPart + p;
       arrayOf<float>(call, 6)[at] = floatOfKey(shared.largest[p]);
-      if (c.twoSided) arrayOf<float>(call, 7)[at] = floatOfKey(shared.smallest[p]);
+      if (w.codec.twoSided) arrayOf<float>(call, 7)[at] = floatOfKey(shared.smallest[p]);
     }
     __syncthreads();
   }
@@ -234,18 +253,16 @@ struct CudaKernel<GridEncode> {
 
   FETTLE_DEVICE void unit(const fettle_call& call, int64_t unit) {
     __shared__ StripShared shared;
-    const Grid g = gridOf(call);
-    const GridCodec c = gridCodec(call);
-    const GridUnit u = gridUnit(g, unit);
-    const int count = int(u.lastPart - u.firstPart);
-    for (int p = int(threadIdx.x); p < count; p += mostThreads) {
-      const int64_t tile = u.band / g.partsDown * g.tilesAcross + (u.firstPart + p) / g.partsAcross;
+    const GridWork w = workOf(call, unit);
+    for (int p = int(threadIdx.x); p < w.parts; p += mostThreads) {
+      const int64_t part = w.unit.firstPart + p;
+      const int64_t tile = w.unit.band / w.grid.partsDown * w.grid.tilesAcross + part / w.grid.partsAcross;
       shared.factor[p] = call.array[5] != nullptr ? arrayOf<const float>(call, 5)[tile]
-                                                  : factorOf(c, arrayOf<const float>(call, 2)[tile]);
+                                                  : factorOf(w.codec, arrayOf<const float>(call, 2)[tile]);
       shared.zero[p] = call.array[3] != nullptr ? arrayOf<const int32_t>(call, 3)[tile] : 0;
     }
     __syncthreads();
-    encodeStrip(call, c, g, u, stripOf(g, u), shared);
+    encodeStrip(w, shared);
     __syncthreads();
   }
 };
