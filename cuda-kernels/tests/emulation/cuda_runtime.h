@@ -6,8 +6,10 @@
 // what it is given at once, or records it while it is captured.
 //
 // What this shows: that the kernels compute what they should for any launch shape, in and out of bounds (under
-// AddressSanitizer), and that the drivers launch the right things. What it cannot show: races between blocks or
-// without a barrier, memory order, alignment traps, what the device's compiler makes of the code, speed.
+// AddressSanitizer), that the drivers launch the right things, and that what passes through __ldca, __stwb or an
+// asynchronous copy is aligned: it aborts where it is not. What it cannot show: races between blocks or without a
+// barrier, memory order, alignment traps of other accesses, the device's signs of NaN and conversions out of range
+// (here they are the host's), what the device's compiler makes of the code, speed.
 #pragma once
 
 #include <math.h>
