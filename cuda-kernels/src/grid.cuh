@@ -62,6 +62,11 @@ FETTLE_DEVICE int partOf(const GridWork& w, int64_t column) {
   return int(part - w.unit.firstPart);
 }
 
+// Whether the columns of a quad, of which there is one at least, lie in one part.
+FETTLE_DEVICE bool liesInPart(const GridWork& w, int64_t column, Part part) {
+  return w.parts == 1 || partOf(w, column) == partOf(w, column + part.to - 1);
+}
+
 // Calls each(raw, part, row, column) for every quad of this thread, several loads at a time.
 template <class Each>
 FETTLE_DEVICE void eachQuad(const GridWork& w, int64_t quad, Each each) {
@@ -149,11 +154,10 @@ FETTLE_DEVICE void findInParts(const GridWork& w, StripShared& shared) {
     });
     const int64_t column = s.firstColumn + quad * quadElements;
     const Part part = partIn(column, s.lastColumn);
-    const int first = partOf(w, column);
-    if (partOf(w, column + part.to - 1) == first) {
+    if (liesInPart(w, column, part)) {
       FETTLE_UNROLL
       for (int k = 1; k < quadElements; k++) joinExtremes(found[0], found[k]);
-      mergeExtremes(w.codec, shared, first, found[0]);
+      mergeExtremes(w.codec, shared, partOf(w, column), found[0]);
     } else {
       FETTLE_UNROLL
       for (int k = 0; k < quadElements; k++) {
@@ -179,6 +183,24 @@ FETTLE_DEVICE void findExtremes(const GridWork& w, StripShared& shared) {
   __syncthreads();
 }
 
+// The codes of a quad of one part, stochastic rounding, in the bytes of a word; quad number `number` of the matrix takes one draw of
+// random words.
+FETTLE_DEVICE uint32_t stochasticQuad(const GridCodec& c, const Raw& raw, float factor, float zero, int64_t number) {
+  if (c.rule == gridMinifloat) {
+    const CastNoise noise = {true, c.seed, c.step, c.stream};
+    return factor == 0.0f ? 0u : castQuad(c.minifloat, noise, raw, factor, number);
+  }
+  const Words words = philox(c.seed, uint64_t(number), c.step, c.stream);
+  uint32_t codes = 0;
+  FETTLE_UNROLL
+  for (int k = 0; k < quadElements; k++) {
+    const float x = floatOf(raw.word[k]);
+    const int32_t code = stochasticInteger(c, c.divides ? x / factor : x * factor, zero, words.word[k]);
+    codes |= uint32_t(uint8_t(code)) << (8 * k);
+  }
+  return codes;
+}
+
 // The codes of a strip by the factors in shared memory, and those of the transposed matrix.
 FETTLE_DEVICE void encodeStrip(const GridWork& w, const StripShared& shared) {
   const Strip& s = w.strip;
@@ -195,15 +217,25 @@ FETTLE_DEVICE void encodeStrip(const GridWork& w, const StripShared& shared) {
       factor[k] = shared.factor[part];
       zero[k] = float(shared.zero[part]);
     }
+    const int64_t firstColumn = s.firstColumn + quad * quadElements;
+    const bool together = w.codec.stochastic && liesInPart(w, firstColumn, partIn(firstColumn, s.lastColumn));
     eachQuad(w, quad, [&](const Raw& raw, Part part, int64_t row, int64_t column) {
       const int64_t element = row * w.grid.columns + column;
       uint32_t word = 0;
+      if (together && element % quadElements == 0) {
+        word = stochasticQuad(w.codec, raw, factor[0], zero[0], element / quadElements);
+      } else {
+        FETTLE_UNROLL
+        for (int k = 0; k < quadElements; k++) {
+          if (!part.holds(k)) continue;
+          const int32_t code = gridCode(w.codec, floatOf(raw.word[k]), factor[k], zero[k], element + k);
+          word |= uint32_t(uint8_t(code)) << (8 * k);
+        }
+      }
       FETTLE_UNROLL
       for (int k = 0; k < quadElements; k++) {
-        if (!part.holds(k)) continue;
-        const uint8_t code = uint8_t(gridCode(w.codec, floatOf(raw.word[k]), factor[k], zero[k], element + k));
-        word |= uint32_t(code) << (8 * k);
-        if (transposed != nullptr) storeGlobal(transposed + (column + k) * w.grid.rows + row, code);
+        if (transposed == nullptr || !part.holds(k)) continue;
+        storeGlobal(transposed + (column + k) * w.grid.rows + row, uint8_t(word >> (8 * k)));
       }
       storeBytes(codes + element, part.to, word);
     });
