@@ -38,6 +38,13 @@ FETTLE_FN Vector masked(Vector x, Mask kept) {
 #endif
 }
 
+// The first `count` lanes, else 0.
+FETTLE_FN Vector firstOf(Vector x, int count) {
+  float lane[Vector::lanes];
+  x.store(lane);
+  return Vector::loadPart(lane, count);
+}
+
 FETTLE_FN Vector masked(Vector x, const uint8_t* bits, int first) { return masked(x, keptLanes(bits, first)); }
 
 // Transforms a tile of gradients, whose scratch is written to the end of its last vector (with 0 behind n); answers

@@ -44,8 +44,7 @@ void copyBytes(const fettle_operand& from, const fettle_operand& to, int64_t fir
 
 // One step of an elementwise loop, on a vector or on a float.
 template <class P>
-FETTLE_FN void applyVector(const float* c, const float* const* in, float* const* out, float* const* a,
-                           float* const* b, int i) {
+FETTLE_FN void applyVector(const float* c, const float* const* in, float* const* out, Lanes* lanes, int i) {
   Vector x[P::inputs];
   Vector y[P::outputs + 1];
   Terms<Vector> terms;
@@ -53,14 +52,12 @@ FETTLE_FN void applyVector(const float* c, const float* const* in, float* const*
   P::apply(c, x, y, terms);
   for (int k = 0; k < P::outputs; k++) y[k].store(out[k] + i);
   for (int k = 0; k < P::sums; k++) {
-    terms.a[k].store(a[k] + i);
-    terms.b[k].store(b[k] + i);
+    addTerm<P::maximum>(lanes[k], i & (reductionLanes - 1), terms.a[k], terms.b[k]);
   }
 }
 
 template <class P>
-FETTLE_FN void applyScalar(const float* c, const float* const* in, float* const* out, float* const* a,
-                           float* const* b, int i) {
+FETTLE_FN void applyScalar(const float* c, const float* const* in, float* const* out, Lanes* lanes, int i) {
   float x[P::inputs];
   float y[P::outputs + 1];
   Terms<float> terms;
@@ -68,26 +65,19 @@ FETTLE_FN void applyScalar(const float* c, const float* const* in, float* const*
   P::apply(c, x, y, terms);
   for (int k = 0; k < P::outputs; k++) out[k][i] = y[k];
   for (int k = 0; k < P::sums; k++) {
-    a[k][i] = terms.a[k];
-    b[k][i] = terms.b[k];
+    double& lane = lanes[k].sum[i & (reductionLanes - 1)];
+    lane = P::maximum ? larger(lane, double(terms.a[k])) : lane + double(terms.a[k]) * double(terms.b[k]);
   }
 }
 
 template <class P>
 struct Elements {
   static void unit(const fettle_batch& batch, const fettle_item& item, int64_t chunk) {
-    alignas(64) float scratch[P::inputs + P::outputs + 2 * P::sums][tileStride];
+    alignas(64) float scratch[P::inputs + P::outputs][tileStride];
     float c[FETTLE_MAX_FACTORS];
     for (int k = 0; k < FETTLE_MAX_FACTORS; k++) c[k] = float(item.factors[k]);
-    float* a[P::sums + 1];
-    float* b[P::sums + 1];
     Lanes lanes[P::sums + 1];
-    for (int k = 0; k < P::sums; k++) {
-      a[k] = scratch[P::inputs + P::outputs + 2 * k];
-      b[k] = scratch[P::inputs + P::outputs + 2 * k + 1];
-      lanes[k].clear();
-    }
-    double largest = 0.0;
+    for (int k = 0; k < P::sums; k++) lanes[k].clear();
     const int64_t first = chunk * FETTLE_CHUNK;
     const int64_t last = least(first + FETTLE_CHUNK, item.elements);
     for (int64_t at = first; at < last; at += tileElements) {
@@ -96,26 +86,16 @@ struct Elements {
       const float* in[P::inputs];
       float* out[P::outputs + 1];
       for (int k = 0; k < P::inputs; k++) in[k] = load(item.array[k], at, n, scratch[k]);
-      if constexpr (P::squares) {
-        accumulateSquares(lanes[0], in[0], n);
-        continue;
-      }
       for (int k = 0; k < P::outputs; k++) out[k] = place(item.array[P::inputs + k], at, scratch[P::inputs + k]);
       if (P::outputs + P::sums > 0) {
         int i = 0;
-        for (; i + Vector::lanes <= n; i += Vector::lanes) applyVector<P>(c, in, out, a, b, i);
-        for (; i < n; i++) applyScalar<P>(c, in, out, a, b, i);
+        for (; i + Vector::lanes <= n; i += Vector::lanes) applyVector<P>(c, in, out, lanes, i);
+        for (; i < n; i++) applyScalar<P>(c, in, out, lanes, i);
       }
       for (int k = 0; k < P::outputs; k++) store(item.array[P::inputs + k], at, n, out[k]);
-      if (P::maximum) {
-        largest = largestTile(largest, a[0], n);
-      } else {
-        for (int k = 0; k < P::sums; k++) accumulate(lanes[k], a[k], b[k], n);
-      }
     }
     for (int k = 0; k < P::sums; k++) {
-      batch.sums[k * batch.sum_count + item.first_sum + chunk] =
-          P::maximum ? largest : treeSum(lanes[k].sum, reductionLanes);
+      batch.sums[k * batch.sum_count + item.first_sum + chunk] = sumOf<P::maximum>(lanes[k]);
     }
   }
 };
@@ -239,35 +219,21 @@ void unitsOf(const fettle_batch& batch, const fettle_item& item, int64_t first, 
   for (int64_t unit = first; unit < last; unit++) Kind::unit(batch, item, unit);
 }
 
-// Adds the squares of one element per lane.
-FETTLE_FN void addSquares(Lanes& lanes, const float* x) {
-  for (int l = 0; l < reductionLanes; l += Doubles::lanes) {
-    const Doubles v = Doubles::widen(x + l);
-    fma(v, v, Doubles::load(lanes.sum + l)).store(lanes.sum + l);
-  }
-}
-
-// Four places of an array in turn, a chunk each: a core has more misses under way than one stream of reads makes.
+// Nothing but memory: straight from where the floats lie, with every lane in a register.
 template <>
 void unitsOf<Elements<SquareSum>>(const fettle_batch& batch, const fettle_item& item, int64_t first, int64_t last) {
-  constexpr int places = 4;
-  const int64_t whole = least(last, item.elements / FETTLE_CHUNK);
-  if (item.array[0].dtype == FETTLE_F32 && whole - first >= places) {
-    const int64_t apart = (whole - first) / places;
-    const float* x = static_cast<const float*>(item.array[0].data);
-    for (int64_t unit = first; unit < first + apart; unit++) {
-      Lanes lanes[places];
-      for (int p = 0; p < places; p++) lanes[p].clear();
-      for (int64_t i = 0; i < FETTLE_CHUNK; i += reductionLanes) {
-        for (int p = 0; p < places; p++) addSquares(lanes[p], x + (unit + p * apart) * FETTLE_CHUNK + i);
-      }
-      for (int p = 0; p < places; p++) {
-        batch.sums[item.first_sum + unit + p * apart] = treeSum(lanes[p].sum, reductionLanes);
-      }
-    }
-    first += places * apart;
+  if (item.array[0].dtype != FETTLE_F32) {
+    for (int64_t unit = first; unit < last; unit++) Elements<SquareSum>::unit(batch, item, unit);
+    return;
   }
-  for (int64_t unit = first; unit < last; unit++) Elements<SquareSum>::unit(batch, item, unit);
+  const float* x = static_cast<const float*>(item.array[0].data);
+  for (int64_t unit = first; unit < last; unit++) {
+    const int64_t at = unit * FETTLE_CHUNK;
+    Lanes lanes;
+    lanes.clear();
+    accumulateStream(lanes, x + at, int(least(FETTLE_CHUNK, item.elements - at)));
+    batch.sums[item.first_sum + unit] = sumOf<false>(lanes);
+  }
 }
 
 using Units = void (*)(const fettle_batch&, const fettle_item&, int64_t, int64_t);

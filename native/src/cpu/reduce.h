@@ -16,46 +16,85 @@ struct Lanes {
   FETTLE_INLINE void clear() { memset(sum, 0, sizeof sum); }
 };
 
-// Adds a[i] * b[i], i < n; element 0 belongs to lane 0. Squares are widened once.
-template <bool squares>
+// How far ahead of a long stream of floats to read: two pages, as hardware stops at the end of one.
+constexpr int streamAhead = 2048;
+
+// Adds a[i] * b[i], i < n; element 0 belongs to lane 0. Squares are widened once. A stream is read ahead of.
+template <bool squares, bool stream>
 FETTLE_FN void accumulateProducts(Lanes& lanes, const float* a, const float* b, int n) {
   constexpr int each = Doubles::lanes;
-  constexpr int width = 8 * each;
+  // All lanes at once where there are registers for them.
+  constexpr int registers = each == 8 ? 16 : 8;
+  constexpr int width = registers * each;
   const int whole = n / reductionLanes * reductionLanes;
   for (int block = 0; block < reductionLanes; block += width) {
-    Doubles sum[8];
-    for (int k = 0; k < 8; k++) sum[k] = Doubles::load(lanes.sum + block + each * k);
+    Doubles sum[registers];
+    for (int k = 0; k < registers; k++) sum[k] = Doubles::load(lanes.sum + block + each * k);
     for (int i = block; i < whole; i += reductionLanes) {
-      for (int k = 0; k < 8; k++) {
+      for (int k = 0; stream && k < width; k += 16) {
+        _mm_prefetch(reinterpret_cast<const char*>(a + i + k + streamAhead), _MM_HINT_T0);
+      }
+      for (int k = 0; k < registers; k++) {
         const Doubles x = Doubles::widen(a + i + each * k);
         sum[k] = fma(x, squares ? x : Doubles::widen(b + i + each * k), sum[k]);
       }
     }
-    for (int k = 0; k < 8; k++) sum[k].store(lanes.sum + block + each * k);
+    for (int k = 0; k < registers; k++) sum[k].store(lanes.sum + block + each * k);
   }
   for (int i = whole; i < n; i++) lanes.sum[i - whole] += double(a[i]) * double(b[i]);
 }
 
 [[maybe_unused]] static void accumulate(Lanes& lanes, const float* a, const float* b, int n) {
-  accumulateProducts<false>(lanes, a, b, n);
+  accumulateProducts<false, false>(lanes, a, b, n);
 }
 
 [[maybe_unused]] static void accumulateSquares(Lanes& lanes, const float* a, int n) {
-  accumulateProducts<true>(lanes, a, a, n);
+  accumulateProducts<true, false>(lanes, a, a, n);
 }
 
-// The largest of a[0 .. n) and what was there before; a NaN comes out. Exact, so the order does not matter.
-[[maybe_unused]] static double largestTile(double before, const float* a, int n) {
-  if (before != before) return before;
-  Vector largest{float(before)};
-  int i = 0;
-  for (; i + Vector::lanes <= n; i += Vector::lanes) largest = larger(largest, Vector::load(a + i));
-  float lane[Vector::lanes];
-  largest.store(lane);
-  float result = lane[0];
-  for (int k = 1; k < Vector::lanes; k++) result = larger(result, lane[k]);
-  for (; i < n; i++) result = larger(result, a[i]);
-  return double(result);
+// The same for what comes from memory and goes on behind a[n].
+[[maybe_unused]] static void accumulateStream(Lanes& lanes, const float* a, int n) {
+  accumulateProducts<true, true>(lanes, a, a, n);
+}
+
+FETTLE_FN Doubles lowerHalf(Vector x) {
+#if defined(__AVX512F__)
+  return _mm512_cvtps_pd(_mm512_castps512_ps256(x.v));
+#else
+  return _mm256_cvtps_pd(_mm256_castps256_ps128(x.v));
+#endif
+}
+
+FETTLE_FN Doubles upperHalf(Vector x) {
+#if defined(__AVX512F__)
+  return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1));
+#else
+  return _mm256_cvtps_pd(_mm256_extractf128_ps(x.v, 1));
+#endif
+}
+
+// The larger of the two; a NaN in either comes out.
+FETTLE_FN double larger(double x, double y) { return x > y || x != x ? x : y; }
+FETTLE_FN Doubles larger(Doubles x, Doubles y) { return choose(y == y, choose(x < y, y, x), y); }
+
+// Adds a * b to the lanes from lane `at` on, or raises them to a where the largest is asked for.
+template <bool maximum>
+FETTLE_FN void addTerm(Lanes& lanes, int at, Vector a, Vector b) {
+  double* low = lanes.sum + at;
+  double* high = low + Doubles::lanes;
+  if constexpr (maximum) {
+    larger(Doubles::load(low), lowerHalf(a)).store(low);
+    larger(Doubles::load(high), upperHalf(a)).store(high);
+  } else {
+    fma(lowerHalf(a), lowerHalf(b), Doubles::load(low)).store(low);
+    fma(upperHalf(a), upperHalf(b), Doubles::load(high)).store(high);
+  }
+}
+
+// What the lanes of a chunk come to.
+template <bool maximum>
+FETTLE_FN double sumOf(Lanes& lanes) {
+  return maximum ? largestOf(lanes.sum, reductionLanes) : treeSum(lanes.sum, reductionLanes);
 }
 
 }  // namespace FETTLE_TIER

@@ -205,20 +205,15 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
   const RuleEntry& rule = ruleOf(plan, tensor);
   if (gather >= rule.gathers) return;
   const Prologue prologue = prologueOf(tensor);
-  alignas(64) float products[2 * FETTLE_MAX_SUMS][tileStride];
   alignas(64) float decoded[FETTLE_MAX_STATES + 1][tileStride];
-  float* a[FETTLE_MAX_SUMS];
-  float* b[FETTLE_MAX_SUMS];
   Lanes lanes[FETTLE_MAX_SUMS];
-  double largest[FETTLE_MAX_SUMS] = {};
-  for (int k = 0; k < FETTLE_MAX_SUMS; k++) {
-    a[k] = products[2 * k];
-    b[k] = products[2 * k + 1];
-    if (k < rule.sums) lanes[k].clear();
-  }
+  for (int k = 0; k < rule.sums; k++) lanes[k].clear();
+  bool blocks = isBlocked(tensor.parameter);
+  for (int k = 0; k < rule.states; k++) blocks = blocks || isBlocked(tensor.state[k]);
   const ChunkSpan span = spanOf(tensor, chunk);
-  for (int64_t at = span.first; at < span.last; at += tileElements) {
-    const int n = int(least(tileElements, span.last - at));
+  const int64_t elements = blocks ? tileElements : FETTLE_CHUNK;
+  for (int64_t at = span.first; at < span.last; at += elements) {
+    const int n = int(least(elements, span.last - at));
     Tile tile = tileAt(plan, rule, tensor, at, n);
     const auto stage = [&](const fettle_operand& operand, Array& array, float* to) {
       if (!isBlocked(operand)) return;
@@ -227,18 +222,11 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
     };
     stage(tensor.parameter, tile.p, decoded[FETTLE_MAX_STATES]);
     for (int k = 0; k < rule.states; k++) stage(tensor.state[k], tile.state[k], decoded[k]);
-    rule.gather(gather, tensor.coefficients, prologue, tile, a, b);
-    for (int k = 0; k < rule.sums; k++) {
-      if (rule.maximum) {
-        largest[k] = largestTile(largest[k], a[k], n);
-      } else {
-        accumulate(lanes[k], a[k], b[k], n);
-      }
-    }
+    rule.gather(gather, tensor.coefficients, prologue, tile, lanes);
   }
   for (int k = 0; k < rule.sums; k++) {
     plan.sums[k * plan.chunk_count + tensor.first_chunk + chunk] =
-        rule.maximum ? largest[k] : treeSum(lanes[k].sum, reductionLanes);
+        rule.maximum ? sumOf<true>(lanes[k]) : sumOf<false>(lanes[k]);
   }
 }
 
@@ -254,7 +242,12 @@ void gradientChunk(fettle_plan& plan, const fettle_tensor& tensor, int64_t chunk
   // Squares of finite floats never add up to an infinite double, so where nothing is transformed the sum is the verdict.
   const bool bare = !masks && prologue.isIdentity();
   bool finite = true;
-  for (int64_t at = span.first; at < span.last; at += tileElements) {
+  const bool direct = bare && tensor.gradient.dtype == FETTLE_F32;
+  if (direct) {
+    const float* g = static_cast<const float*>(tensor.gradient.data);
+    accumulateStream(lanes, g + span.first, int(span.last - span.first));
+  }
+  for (int64_t at = direct ? span.last : span.first; at < span.last; at += tileElements) {
     const int n = int(least(tileElements, span.last - at));
     const Array gradient = arrayAt(tensor.gradient, at);
     const float* g = reinterpret_cast<const float*>(gradient.data);

@@ -41,7 +41,6 @@ struct ClipValue : ElementsDefaults {
 
 struct SquareSum : ElementsDefaults {
   static constexpr int sums = 1;
-  static constexpr bool squares = true;
   template <class F>
   FETTLE_FN void apply(const float*, const F* in, F*, Terms<F>& terms) {
     terms.a[0] = terms.b[0] = in[0];

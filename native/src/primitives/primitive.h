@@ -17,7 +17,6 @@ struct ElementsDefaults {
   static constexpr int outputs = 0;
   static constexpr int sums = 0;
   static constexpr bool maximum = false;  // sum 0 is the largest terms.a[0] instead, which is not below 0; NaN comes out
-  static constexpr bool squares = false;  // the only sum is that of the squares of array 0, and nothing is written
   static constexpr bool saves = false;    // the array behind the outputs receives the bytes of array 0 first
 };
 
