@@ -27,7 +27,7 @@ struct CpuKernel<MaskApply> {
       i += head;
       const int firstBit = head % 8;
       for (; i + Vector::lanes <= end; i += Vector::lanes) {
-        _mm_prefetch(reinterpret_cast<const char*>(x + i + 512), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(x + i + streamAhead), _MM_HINT_T0);
         streamVector(out + i, masked(Vector::load(x + i), mask + i / 8, firstBit));
       }
       part(x, mask, out, i, int(end - i));
@@ -129,17 +129,14 @@ FETTLE_FN void nmRotated(const fettle_call& call, int64_t first, int64_t last) {
   int64_t i = first * size;
   const int64_t end = smaller(last * size, call.integer[0]);
   if constexpr (m == 4) {
-    // Four places of the range in turn: a core has more misses under way than one stream of reads makes.
     const void* x = call.array[0];
-    const auto keep = [&](int64_t at) {
-      const uint64_t bits = keptOfFours<dtype>(x, at, n);
-      memcpy(mask + at / 8, &bits, 8);
-    };
-    const int64_t quarter = (end - i) / 256 * 64;
-    for (int64_t k = 0; k < quarter; k += 64) {
-      for (int64_t place = 0; place < 4; place++) keep(i + place * quarter + k);
+    const int64_t width = dtype == FETTLE_F32 ? 4 : 2;
+    for (; i + 64 <= end; i += 64) {
+      const char* ahead = static_cast<const char*>(x) + (i + streamAhead) * width;
+      for (int64_t line = 0; line < 64 * width; line += 64) _mm_prefetch(ahead + line, _MM_HINT_T0);
+      const uint64_t bits = keptOfFours<dtype>(x, i, n);
+      memcpy(mask + i / 8, &bits, 8);
     }
-    for (i += 4 * quarter; i + 64 <= end; i += 64) keep(i);
   }
   for (; i + Keys::lanes <= end; i += Keys::lanes) {
     const uint32_t bits = rotation.kept(call.array[0], i, n);

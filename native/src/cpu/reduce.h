@@ -7,6 +7,7 @@
 #include "core/doubles.h"
 #include "core/tree.h"
 #include "core/vector.h"
+#include "cpu/stream.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
@@ -15,9 +16,6 @@ struct Lanes {
   alignas(64) double sum[reductionLanes];
   FETTLE_INLINE void clear() { memset(sum, 0, sizeof sum); }
 };
-
-// How far ahead of a long stream of floats to read: two pages, as hardware stops at the end of one.
-constexpr int streamAhead = 2048;
 
 // Adds a[i] * b[i], i < n; element 0 belongs to lane 0. Squares are widened once. A stream is read ahead of.
 template <bool squares, bool stream>

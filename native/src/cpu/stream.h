@@ -1,4 +1,4 @@
-// Outputs that are too large to stay in a cache: stores that go past it spare reading what they overwrite.
+// Arrays that are too large to stay in a cache. Stores that go past it spare reading what they overwrite.
 #pragma once
 
 #include "core/vector.h"
@@ -8,6 +8,9 @@ namespace FETTLE_TIER {
 
 // From here on; below, such stores cost more than they spare.
 constexpr int64_t streamedBytes = int64_t(16) << 20;
+
+// How far ahead of a long stream of elements to read: two pages of floats, as hardware stops at the end of one.
+constexpr int64_t streamAhead = 2048;
 
 FETTLE_FN void streamVector(float* to, Vector x) {
 #if defined(__AVX512F__)

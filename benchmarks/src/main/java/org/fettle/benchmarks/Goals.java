@@ -1,7 +1,6 @@
 package org.fettle.benchmarks;
 
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -29,6 +28,8 @@ final class Goals {
     AT_LEAST.put("adamw.f32.1e7.2t.libtorch", 1.05);
     AT_LEAST.put("adamw.f32.1e6.libtorch-step", 4.0);
     AT_LEAST.put("adamw.f32.1e7.libtorch-step", 6.5);
+    AT_LEAST.put("adamw.f32.1e7.nd4j", 4.0);
+    AT_LEAST.put("adamw.f32.1e7.2t.nd4j", 4.0);
   }
 
   private static final Map<String, Double> AT_MOST = Map.of("adamw.f32.1e3.us", 1.5);
@@ -43,7 +44,7 @@ final class Goals {
       ratios.put(result.name() + ".us", result.nanosPerStep(ours) / 1e3);
     }
     for (String other : result.contestants()) {
-      if (List.of(Result.CEILING, "libtorch", "libtorch-step").contains(other)) {
+      if (other.equals(Result.CEILING) || Peer.CONTESTANTS.contains(other)) {
         ratios.put(result.name() + "." + other, result.speed(ours, other));
       }
     }

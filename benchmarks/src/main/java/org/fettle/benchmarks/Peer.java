@@ -9,7 +9,11 @@ import org.fettle.Tensor;
 /** Another library. Implementations are compiled in the Maven profile {@code peers} only. */
 public interface Peer {
   /** The classes that implement this, if the profile was on. */
-  List<String> CLASSES = List.of("org.fettle.benchmarks.Libtorch");
+  List<String> CLASSES =
+      List.of("org.fettle.benchmarks.Libtorch", "org.fettle.benchmarks.Nd4jAdam");
+
+  /** What the contestants of all peers are called. */
+  List<String> CONTESTANTS = List.of("libtorch", "libtorch-step", "nd4j");
 
   /**
    * The peer's ways to do the workload's step.

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * A run's results, as tables and as JSON.
@@ -17,7 +18,8 @@ import java.util.TreeMap;
  */
 record Report(
     Machine machine, String command, String measured, Ceilings ceilings, List<Result> results) {
-  private static final List<String> OTHERS = List.of("cpu-v3", "java", "libtorch", "libtorch-step");
+  private static final List<String> OTHERS =
+      Stream.concat(Stream.of("cpu-v3", "java"), Peer.CONTESTANTS.stream()).toList();
 
   /** One line {@code name ratio} per ratio. */
   List<String> ratioLines() {
@@ -123,7 +125,7 @@ record Report(
     header.addAll(
         List.of("case", "threads", "B/el", "ceiling GB/s", "ours", "ns/el", "GB/s", "of ceiling"));
     OTHERS.forEach(other -> header.add(other));
-    header.addAll(List.of("x libtorch", "x libtorch-step"));
+    Peer.CONTESTANTS.forEach(peer -> header.add("x " + peer));
     rows.add(header);
     for (Result result : results) {
       String ours = result.ours();
@@ -142,7 +144,7 @@ record Report(
                 ? format("%.2f", result.speed(other, Result.CEILING))
                 : "");
       }
-      for (String other : List.of("libtorch", "libtorch-step")) {
+      for (String other : Peer.CONTESTANTS) {
         row.add(
             result.contestants().contains(other) ? format("%.2f", result.speed(ours, other)) : "");
       }
