@@ -285,7 +285,8 @@ struct CudaKernel<GridEncode> {
 
   FETTLE_DEVICE void unit(const fettle_call& call, int64_t unit) {
     __shared__ StripShared shared;
-    const GridWork w = workOf(call, unit);
+    GridWork w = workOf(call, unit);
+    w.codec = encodingCodec(call);
     for (int p = int(threadIdx.x); p < w.parts; p += mostThreads) {
       const int64_t part = w.unit.firstPart + p;
       const int64_t tile = w.unit.band / w.grid.partsDown * w.grid.tilesAcross + part / w.grid.partsAcross;

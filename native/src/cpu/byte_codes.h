@@ -29,7 +29,8 @@ class IntegerEncoder {
   static constexpr bool zeroFactorIsNothing = false;
 
   FETTLE_INLINE explicit IntegerEncoder(const GridCodec& c)
-      : factor_(0.0f), zero_(0.0f), window_({c.seed, c.step, c.stream}), lowest_(c.lowest), highest_(c.highest) {}
+      : factor_(0.0f), zero_(0.0f), window_({c.seed, c.step, c.stream}), lowest_(c.lowest), highest_(c.highest),
+        levels_(c.levels) {}
 
   FETTLE_INLINE void set(float factor, int32_t zero) {
     factor_ = Vector(factor);
@@ -45,13 +46,16 @@ class IntegerEncoder {
 
   FETTLE_INLINE Lanes32 lanes(Vector x, int64_t element) {
     Vector v = zeroForNan(divides ? x / factor_ : x * factor_);
+    if (twoSided && !stochastic) v = v * Vector(levels_);
     if (stochastic) {
       const Vector magnitude = lesser(absolute(v), Vector(65536.0f));
       const Vector whole = floorOf(magnitude);
       const Mask up = roundsUp(magnitude, whole, window_.at(element, Vector::lanes));
       v = signedAs(select(up, whole + Vector(1.0f), whole), v);
     } else if (twoSided) {
-      v = nearestOf(v);
+      const Vector nearest = nearestOf(v);
+      const bool sure = largestLane(bitsOf(absolute(v - nearest))) <= int32_t(fettle::FETTLE_TIER::bitsOf(surelyRounded));
+      v = sure ? nearest : nearestOfDoubles(x, factor_, levels_);
     }
     if (twoSided) v = v + zero_;
     // Limits are integers: rounding may come behind them.
@@ -59,9 +63,17 @@ class IntegerEncoder {
   }
 
  private:
+  FETTLE_FN Vector nearestOfDoubles(Vector given, Vector factors, float levels) {
+    float x[Vector::lanes], factor[Vector::lanes];
+    given.store(x);
+    factors.store(factor);
+    for (int k = 0; k < Vector::lanes; k++) x[k] = nearestQuotient(x[k], factor[k], levels);
+    return zeroForNan(Vector::load(x));
+  }
+
   Vector factor_, zero_;
   WordWindow window_;
-  float lowest_, highest_;
+  float lowest_, highest_, levels_;
 };
 
 template <bool stochastic>

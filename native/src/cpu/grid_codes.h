@@ -238,7 +238,7 @@ struct EncodeWork {
   template <class Encoder>
   static __attribute__((noinline)) void run(const fettle_call& call, int64_t first, int64_t last) {
     const Grid g = gridOf(call);
-    const GridCodec c = gridCodec(call);
+    const GridCodec c = encodingCodec(call);
     const bool streamed = call.array[4] == nullptr && isStreamed(g.rows * g.columns);
     const auto factorAt = [&](int64_t tile) {
       return call.array[5] != nullptr ? arrayOf<const float>(call, 5)[tile] : factorOf(c, arrayOf<const float>(call, 2)[tile]);

@@ -4,6 +4,9 @@
 // finds the extremes, forms the scale and encodes while the numbers are still near; otherwise grid_extremes,
 // grid_scales and grid_encode do that one after the other. Twin: org.fettle.internal.kernels.GridKernels.
 //
+// OPTQ's authors compute in double, and the extreme of every row of the centred rule is a tie: where the quotient of floats lies
+// near the middle between two integers, that of doubles decides.
+//
 // arrays: 0 F32 values; 1 codes, a byte each; 2 F32 scales, one per tile; 3 I32 zero points or none; 4 codes of the
 // transposed matrix or none; 5 F32 factors, 6 and 7 F32 largest and smallest of every part (scratch)
 // integers: 0 rows, 1 columns, 2 and 3 rows and columns of a tile, 4 rule, 5 bits or minifloat, 6 rounding, 7 seed, 8 step,
@@ -29,6 +32,7 @@ enum GridRule {
 
 constexpr int gridStripParts = 1024;
 constexpr float smallestNormalFloat = 1.17549435e-38f;
+constexpr float surelyRounded = 0.4999f;  // two roundings of a quotient of at most 255 move it by less than the rest of a half
 
 FETTLE_FN bool isFiniteFloat(float x) { return isFinite(bitsOf(x)); }
 
@@ -96,6 +100,7 @@ struct GridCodec {
   int64_t bits;
   bool stochastic, divides, twoSided, powerOfTwo;
   float lowest, highest, magnitude, epsilon;
+  float levels;  // the quotient by a factor is multiplied by it: a factor of OPTQ's rules is the width of all levels
   Minifloat minifloat;
   uint64_t seed;
   uint32_t step, stream;
@@ -122,10 +127,18 @@ FETTLE_FN GridCodec gridCodec(const fettle_call& call) {
     c.lowest = c.twoSided ? 0.0f : c.rule == gridTraining && !c.stochastic ? -128.0f : -c.magnitude;
     c.highest = c.twoSided ? float((int64_t(1) << c.bits) - 1) : c.magnitude;
   }
+  c.levels = c.twoSided && !c.stochastic ? c.highest : 1.0f;
   return c;
 }
 
-// What a tile is encoded with: v = x * factor or x / factor, then the zero point is added.
+// The same of a call that encodes, which may find scales without factors.
+FETTLE_FN GridCodec encodingCodec(const fettle_call& call) {
+  GridCodec c = gridCodec(call);
+  if (call.array[5] == nullptr) c.levels = 1.0f;
+  return c;
+}
+
+// What a tile is encoded with: v = x * factor or x / factor * levels, then the zero point is added.
 struct TileScale {
   float scale, factor;
   int32_t zero;
@@ -177,11 +190,13 @@ FETTLE_FN TileScale scaleOf(const GridCodec& c, float largest, float smallest) {
     low = -1.0f;
     high = 1.0f;
   }
-  const float scale = (high - low) / c.highest;
-  if (!isFiniteFloat(scale)) return notFinite;
+  const float width = high - low;
+  if (!isFiniteFloat(width)) return notFinite;
+  const double divisor = (double(high) - double(low)) / double(c.highest);
+  const float scale = float(divisor);
   if (scale == 0.0f) return {0.0f, nothing(c), 0};
-  const int32_t zero = c.rule == gridCentred ? int32_t(1) << (c.bits - 1) : int32_t(::rintf(-low / scale));
-  return {scale, scale, zero};
+  const int32_t zero = c.rule == gridCentred ? int32_t(1) << (c.bits - 1) : int32_t(::rint(-double(low) / divisor));
+  return {scale, c.stochastic ? scale : width, zero};
 }
 
 FETTLE_FN int32_t limitedCode(const GridCodec& c, float rounded, float zero) {
@@ -204,12 +219,21 @@ FETTLE_FN uint32_t wordOf(const GridCodec& c, int64_t element) {
   return philox(c.seed, uint64_t(element) >> 2, c.step, c.stream).word[element & 3];
 }
 
+// The integer nearest to x / factor * levels: that of doubles wherever floats could round to another.
+FETTLE_FN float nearestQuotient(float x, float factor, float levels) {
+  const float v = x / factor * levels;
+  const float nearest = ::rintf(v);
+  if (!(absolute(v - nearest) > surelyRounded)) return nearest;
+  return float(::rint(double(x) / (double(factor) / double(levels))));
+}
+
 FETTLE_FN int32_t gridCode(const GridCodec& c, float x, float factor, float zero, int64_t element) {
   if (c.rule == gridMinifloat) {
     if (factor == 0.0f) return 0;
     const float scaled = scaledBy(x, factor);
     return c.stochastic ? encodeStochastic(c.minifloat, scaled, wordOf(c, element)) : encodeNearest(c.minifloat, scaled);
   }
+  if (c.twoSided && !c.stochastic) return limitedCode(c, nearestQuotient(x, factor, c.levels), zero);
   const float v = c.divides ? x / factor : x * factor;
   return c.stochastic ? stochasticInteger(c, v, zero, wordOf(c, element)) : limitedCode(c, ::rintf(v), zero);
 }
@@ -227,7 +251,9 @@ FETTLE_FN void encodeRun(const GridCodec& c, const float* __restrict x, int64_t 
     GridCodec local;
     local.lowest = c.lowest;
     local.highest = c.highest;
-    if (c.divides) {
+    if (c.twoSided) {
+      for (int64_t i = 0; i < n; i++) codes[i] = uint8_t(limitedCode(local, nearestQuotient(x[i], factor, c.levels), zero));
+    } else if (c.divides) {
       for (int64_t i = 0; i < n; i++) codes[i] = uint8_t(limitedCode(local, ::rintf(x[i] / factor), zero));
     } else {
       for (int64_t i = 0; i < n; i++) codes[i] = uint8_t(limitedCode(local, ::rintf(x[i] * factor), zero));
@@ -366,7 +392,7 @@ struct GridScales {
 struct GridEncode {
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     const Grid g = gridOf(call);
-    const GridCodec c = gridCodec(call);
+    const GridCodec c = encodingCodec(call);
     const GridUnit u = gridUnit(g, unit);
     int32_t zero[gridStripParts];
     float factor[gridStripParts];

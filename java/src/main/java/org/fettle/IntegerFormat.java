@@ -28,7 +28,8 @@ public record IntegerFormat(int bits, Scheme scheme, ScaleGrid grid) implements 
     /**
      * The quantizer of OPTQ: {@code lo = min(0, min x)}, {@code hi = max(0, max x)}, {@code s = (hi
      * - lo) / (2^bits - 1)}, zero point {@code z = round(-lo / s)}, {@code q = clamp(round(x / s) +
-     * z, 0, 2^bits - 1)}.
+     * z, 0, 2^bits - 1)}. Its quotients are those of doubles, as at its authors': the scale that is
+     * stored is rounded after them.
      */
     ASYMMETRIC(3),
     /**

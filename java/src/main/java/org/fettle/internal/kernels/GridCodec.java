@@ -11,6 +11,7 @@ final class GridCodec {
   private static final int CENTRED = 4;
   private static final int VECTORWISE = 5;
   private static final int MINIFLOAT = 6;
+  private static final float SURELY_ROUNDED = 0.4999f;
 
   final boolean twoSided;
   private final long rule;
@@ -22,6 +23,7 @@ final class GridCodec {
   private final float magnitude;
   private final float lowest;
   private final float highest;
+  private final float levels;
   private final MinifloatCodec minifloat;
   private final long seed;
   private final int step;
@@ -33,6 +35,11 @@ final class GridCodec {
   int zero;
 
   GridCodec(JavaCall call) {
+    this(call, true);
+  }
+
+  /** The codec of a call; factors of OPTQ's rules are widths of all levels, or scales. */
+  GridCodec(JavaCall call, boolean widths) {
     rule = call.integer(4);
     bits = (int) call.integer(5);
     stochastic = call.integer(6) != 0;
@@ -53,6 +60,7 @@ final class GridCodec {
       lowest = twoSided ? 0f : rule == TRAINING && !stochastic ? -128f : -magnitude;
       highest = twoSided ? (1L << bits) - 1 : magnitude;
     }
+    levels = twoSided && !stochastic && widths ? highest : 1f;
   }
 
   private float nothing() {
@@ -107,16 +115,17 @@ final class GridCodec {
       low = -1f;
       high = 1f;
     }
-    float quotient = (high - low) / highest;
-    if (!Float.isFinite(quotient)) {
+    float width = high - low;
+    if (!Float.isFinite(width)) {
       return;
     }
-    scale = quotient;
-    if (quotient == 0f) {
+    double divisor = ((double) high - low) / highest;
+    scale = (float) divisor;
+    if (scale == 0f) {
       return;
     }
-    factor = quotient;
-    zero = rule == CENTRED ? 1 << (bits - 1) : (int) rint(-low / quotient);
+    factor = stochastic ? scale : width;
+    zero = rule == CENTRED ? 1 << (bits - 1) : (int) Math.rint(-(double) low / divisor);
   }
 
   private void minifloatScale(float largest) {
@@ -144,6 +153,15 @@ final class GridCodec {
 
   private static float rint(float x) {
     return (float) Math.rint(x);
+  }
+
+  /** The integer nearest to x / by * levels: that of doubles wherever floats could round off. */
+  private float nearestQuotient(float x, float by) {
+    float v = x / by * levels;
+    float nearest = rint(v);
+    return Math.abs(v - nearest) > SURELY_ROUNDED
+        ? (float) Math.rint(x / ((double) by / levels))
+        : nearest;
   }
 
   private int limited(float rounded, float zeroPoint) {
@@ -176,6 +194,10 @@ final class GridCodec {
                       ? minifloat.stochastic(scaled, run.word(seed, step, stream, element + i))
                       : minifloat.nearest(scaled));
         }
+        continue;
+      }
+      if (twoSided && !stochastic) {
+        run.bytes[i] = (byte) limited(nearestQuotient(x, by), zeroPoint);
         continue;
       }
       float v = divides ? x / by : x * by;

@@ -92,7 +92,7 @@ public final class GridKernels {
 
   private static void encode(JavaCall call, long first, long last) {
     GridLayout grid = GridLayout.of(call);
-    GridCodec codec = new GridCodec(call);
+    GridCodec codec = new GridCodec(call, call.array(5) != null);
     ByteRun run = new ByteRun();
     float[] factors = new float[GridLayout.STRIP_PARTS];
     int[] zeros = new int[GridLayout.STRIP_PARTS];
