@@ -13,7 +13,8 @@ import org.fettle.internal.kernels.EstimatorKernels;
 /**
  * StatsQ, and the freezing of confidence-guided annealing (CGA), of Oscillation-free Quantization
  * for Low-bit Vision Transformers (arXiv:2302.02210). The scale of a row of the first axis is
- * {@code 2 mean|w|}; levels are half-integers. The gradient passes unchanged.
+ * {@code 2 mean|w|}, that of a tensor of three axes the same over the first and the last: one per
+ * entry of the second. Levels are half-integers. The gradient passes unchanged.
  *
  * @param bits 2 to 8; one bit would have a third level
  */
@@ -27,16 +28,21 @@ public record StatisticsQuantizer(int bits) {
     return 1 << (bits - 1);
   }
 
-  /** Writes the scale of every row: F32, one per row. */
+  /** Writes the scales: F32, one per row, of three axes one per entry of the second. */
   public void scales(Backend backend, Tensor weight, Tensor scales) {
-    TensorChecks checks = checks(backend, weight).shape("scales", scales, weight.shape()[0]);
+    TensorChecks checks = checks(backend, weight).shape("scales", scales, count(weight));
     Engine engine =
         checks.reads("weight", weight, DType.F32).writes("scales", scales, DType.F32).done();
-    RowCall rows = RowCall.rows(engine, weight);
+    RowCall rows = rows(engine, weight);
     double[] sums = rows.sums(EstimatorKernels.MAGNITUDE_SUM, 1, new double[0], weight);
-    float[] values = new float[sums.length];
+    float[] values = new float[Math.toIntExact(count(weight))];
+    long each = Math.max(1, values.length == 0 ? 1 : weight.elements() / values.length);
     for (int i = 0; i < values.length; i++) {
-      values[i] = (float) (2.0 * (sums[i] / (double) Math.max(1, rows.columns())));
+      double sum = 0.0;
+      for (int row = i; row < sums.length; row += values.length) {
+        sum += sums[row];
+      }
+      values[i] = (float) (2.0 * (sum / (double) each));
     }
     Scratch.write(engine, scales, values);
   }
@@ -46,12 +52,45 @@ public record StatisticsQuantizer(int bits) {
     Engine engine =
         checks(backend, weight)
             .like("output", output, weight)
-            .shape("scales", scales, weight.shape()[0])
+            .shape("scales", scales, count(weight))
             .maps("weight", weight, "output", output, DType.F32)
             .reads("scales", scales, DType.F32)
             .done();
-    RowCall.rows(engine, weight)
-        .run(EstimatorKernels.STATISTICS_FORWARD, new double[] {levels()}, weight, output, scales);
+    try (Scratch scratch = new Scratch(engine)) {
+      rows(engine, weight)
+          .run(
+              EstimatorKernels.STATISTICS_FORWARD,
+              new double[] {levels()},
+              weight,
+              output,
+              perRow(scratch, weight, scales));
+    }
+  }
+
+  private static long count(Tensor weight) {
+    return weight.shape()[weight.rank() == 3 ? 1 : 0];
+  }
+
+  /** Rows of elements that share a scale. */
+  private static RowCall rows(Engine engine, Tensor weight) {
+    long[] shape = weight.shape();
+    return RowCall.rows(engine, weight, weight.rank() == 3 ? shape[0] * shape[1] : shape[0]);
+  }
+
+  /** The scales, as often as the first of three axes is long. */
+  private static Tensor perRow(Scratch scratch, Tensor weight, Tensor scales) {
+    long times = weight.rank() == 3 ? weight.shape()[0] : 1;
+    if (times == 1) {
+      return scales;
+    }
+    float[] one = Scratch.floats(scratch.engine(), scales);
+    Tensor all = scratch.tensor(DType.F32, times * one.length);
+    float[] values = new float[Math.toIntExact(all.elements())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = one[i % one.length];
+    }
+    Scratch.write(scratch.engine(), all, values);
+    return all;
   }
 
   /**
@@ -66,7 +105,7 @@ public record StatisticsQuantizer(int bits) {
     Engine engine =
         checks(backend, weight)
             .like("frozen", frozen, weight)
-            .shape("scales", scales, weight.shape()[0])
+            .shape("scales", scales, count(weight))
             .reads("weight", weight, DType.F32)
             .reads("scales", scales, DType.F32)
             .writes("frozen", frozen, DType.F32)
@@ -74,11 +113,12 @@ public record StatisticsQuantizer(int bits) {
     if (weight.elements() == 0) {
       return;
     }
-    RowCall rows = RowCall.rows(engine, weight);
-    rows.run(EstimatorKernels.STATISTICS_CODE, new double[] {levels()}, weight, frozen, scales);
+    RowCall rows = rows(engine, weight);
     float low = Float.POSITIVE_INFINITY;
     float high = Float.NEGATIVE_INFINITY;
     try (Scratch scratch = new Scratch(engine)) {
+      Tensor all = perRow(scratch, weight, scales);
+      rows.run(EstimatorKernels.STATISTICS_CODE, new double[] {levels()}, weight, frozen, all);
       long units = RowCall.chunks(weight.elements());
       Tensor ranges = scratch.tensor(DType.F32, 2 * units);
       engine.run(
@@ -91,13 +131,13 @@ public record StatisticsQuantizer(int bits) {
         low = Math.min(low, values[i]);
         high = Math.max(high, values[i + 1]);
       }
+      rows.run(
+          EstimatorKernels.CONFIDENCE_FREEZE,
+          new double[] {levels(), low, high, range},
+          weight,
+          frozen,
+          all);
     }
-    rows.run(
-        EstimatorKernels.CONFIDENCE_FREEZE,
-        new double[] {levels(), low, high, range},
-        weight,
-        frozen,
-        scales);
   }
 
   /** Sets the gradient to 0 where a weight is frozen. */

