@@ -1,5 +1,6 @@
 package org.fettle.replay;
 
+import java.util.Arrays;
 import java.util.Set;
 import org.fettle.CodeBook;
 import org.fettle.DType;
@@ -70,8 +71,9 @@ final class CodeBookReplay implements MethodReplay {
       CodeBook.Style style) {
     int block = (int) golden.hyper().number("block_size");
     Values values = golden.array("x");
-    int n = values.length();
-    Tensor x = bench.tensor(values.floats(), n);
+    // One byte is one code, packed or not: a second element, 0, says which.
+    int n = packed ? Math.max(2, values.length()) : values.length();
+    Tensor x = bench.tensor(Arrays.copyOf(values.floats(), n), n);
     Tensor codes = bench.tensor(DType.U8, packed ? (n + 1) / 2 : n);
     Tensor scales = bench.tensor(DType.F32, (n + block - 1) / block);
     book.encode(bench.backend(), x, codes, scales, block, style);
@@ -81,7 +83,7 @@ final class CodeBookReplay implements MethodReplay {
     outputs.add(style == CodeBook.Style.TORCHAO ? "scale" : "absmax", bench.floats(scales));
     Tensor back = bench.tensor(DType.F32, n);
     book.decode(bench.backend(), codes, scales, back, block);
-    outputs.add("dequantized", bench.floats(back));
+    outputs.add("dequantized", Arrays.copyOf(bench.floats(back), values.length()));
   }
 
   private static void minifloat(GoldenCase golden, Workbench bench, Outputs outputs) {

@@ -71,7 +71,7 @@ final class CompressionReplay implements MethodReplay {
       throw new IllegalArgumentException(
           "workers is " + golden.hyper().number("workers") + ": expected " + workers);
     }
-    long[] shape = gradients.stepShape();
+    long[] shape = {gradients.length() / workers};
     Tensor value = bench.tensor(DType.F32, shape);
     Tensor bits = bench.tensor(DType.BIT, shape);
     int stride = (int) bits.bytes();
@@ -103,6 +103,7 @@ final class CompressionReplay implements MethodReplay {
     Tensor error = bench.tensor(DType.F32, input.stepShape());
     Tensor indices = bench.tensor(DType.I32, k);
     Tensor values = bench.tensor(DType.F32, k);
+    outputs.add("index", new double[0]);
     for (int step = 0; step < golden.steps(); step++) {
       bench.put(value, input.floats(step));
       CompressedCommunication.encodeLargest(backend, value, error, indices, values);
@@ -121,10 +122,11 @@ final class CompressionReplay implements MethodReplay {
     Engine engine = Engines.named(backend.name());
     Values input = golden.array("input");
     long block = (long) golden.hyper().number("block_size");
-    Tensor value = bench.tensor(DType.F32, input.stepShape());
-    Tensor error = bench.tensor(DType.F32, input.stepShape());
-    Tensor codes = bench.tensor(DType.I8, input.stepShape());
-    Tensor scales = bench.tensor(DType.F32, (value.elements() + block - 1) / block);
+    long elements = input.length() / golden.steps();
+    Tensor value = bench.tensor(DType.F32, elements);
+    Tensor error = bench.tensor(DType.F32, elements);
+    Tensor codes = bench.tensor(DType.I8, elements);
+    Tensor scales = bench.tensor(DType.F32, (elements + block - 1) / block);
     for (int step = 0; step < golden.steps(); step++) {
       bench.put(value, input.floats(step));
       CompressedCommunication.encodeBlocks(backend, value, error, block, codes, scales);

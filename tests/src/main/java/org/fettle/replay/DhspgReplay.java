@@ -29,13 +29,28 @@ final class DhspgReplay implements MethodReplay {
         bench.put(gradient, golden.array("grad").floats(t));
         step.step();
         outputs.add("grad_variant", bench.floats(step.direction(0)));
-        outputs.add("weight", bench.floats(weight));
-        outputs.add("group_sparsity", step.zeroGroups() / (step.groups() + 6e-6));
+        float[] ours = bench.floats(weight);
+        outputs.add("weight", ours);
+        outputs.add("group_sparsity", zeroGroups(ours, step.groups()) / (step.groups() + 6e-6));
         for (int group = 0; group < step.groups(); group++) {
           outputs.add("penalised", step.isPenalised(group) ? 1 : 0);
         }
       }
     }
+  }
+
+  /** Groups of zeros, those among them that no step has chosen. */
+  private static int zeroGroups(float[] weights, int groups) {
+    int size = weights.length / groups;
+    int zero = 0;
+    for (int group = 0; group < groups; group++) {
+      boolean all = true;
+      for (int i = group * size; i < (group + 1) * size; i++) {
+        all = all && weights[i] == 0f;
+      }
+      zero += all ? 1 : 0;
+    }
+    return zero;
   }
 
   private static DhspgOptions options(Hyper hyper) {
