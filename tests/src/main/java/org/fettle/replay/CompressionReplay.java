@@ -103,7 +103,6 @@ final class CompressionReplay implements MethodReplay {
     Tensor error = bench.tensor(DType.F32, input.stepShape());
     Tensor indices = bench.tensor(DType.I32, k);
     Tensor values = bench.tensor(DType.F32, k);
-    outputs.add("index", new double[0]);
     for (int step = 0; step < golden.steps(); step++) {
       bench.put(value, input.floats(step));
       CompressedCommunication.encodeLargest(backend, value, error, indices, values);
