@@ -9,7 +9,7 @@ import org.fettle.internal.Access;
 import org.fettle.internal.Batch;
 import org.fettle.internal.Engine;
 import org.fettle.internal.Primitive;
-import org.fettle.internal.algebra.Algebra;
+import org.fettle.internal.algebra.BoundedQuadratic;
 import org.fettle.internal.algebra.Matrix;
 
 /**
@@ -125,7 +125,7 @@ public final class UpGrad {
     for (int i = 0; i < m; i++) {
       double[] low = new double[m];
       low[i] = preferences[i];
-      System.arraycopy(Algebra.smallestAbove(gram, low), 0, weights, i * m, m);
+      System.arraycopy(BoundedQuadratic.smallestAbove(gram, low), 0, weights, i * m, m);
     }
     return weights;
   }

@@ -9,10 +9,8 @@ import org.ojalgo.matrix.decomposition.QR;
 import org.ojalgo.matrix.decomposition.SingularValue;
 import org.ojalgo.matrix.store.MatrixStore;
 import org.ojalgo.matrix.store.R064Store;
-import org.ojalgo.optimisation.Optimisation;
-import org.ojalgo.optimisation.convex.ConvexSolver;
 
-/** Factorisations, solutions and quadratic programmes in double, by ojAlgo. */
+/** Factorisations and solutions in double, by ojAlgo. */
 public final class Algebra {
   private Algebra() {}
 
@@ -164,27 +162,6 @@ public final class Algebra {
     }
     Matrix l = matrix(found.getL());
     return l.isFinite() ? l : null;
-  }
-
-  /** The v that makes v' h v smallest with every v[i] at least low[i]; h is positive definite. */
-  public static double[] smallestAbove(Matrix h, double[] low) {
-    int n = low.length;
-    Matrix minus = Matrix.diagonal(n, -1);
-    Matrix bound = new Matrix(n, 1, Arrays.stream(low).map(x -> -x).toArray());
-    Optimisation.Result result =
-        ConvexSolver.newBuilder()
-            .objective(store(h.copy().scale(2)), store(Matrix.zeros(n, 1)))
-            .inequalities(store(minus), store(bound))
-            .build()
-            .solve();
-    if (!result.getState().isFeasible()) {
-      throw new ArithmeticException("the quadratic programme has no solution: " + result);
-    }
-    double[] v = new double[n];
-    for (int i = 0; i < n; i++) {
-      v[i] = result.doubleValue(i);
-    }
-    return v;
   }
 
   private static R064Store store(Matrix matrix) {
