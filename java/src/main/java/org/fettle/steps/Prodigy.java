@@ -23,10 +23,11 @@ import org.fettle.internal.Primitive;
  * p = p * (1 - wd * delta) - delta * m / (sqrt(v) + d * eps)
  * </pre>
  *
- * <p>delta is the one from before d changes, the d beside eps the one from after. Sums run over all
- * tensors, so that a step takes two passes. {@code p0 - p} is formed in float, multiplied and added
- * in double: while d is small it cancels, and d keeps an error of about 5e-3 that no float can
- * avoid. With {@code slice} q, N and s look at every q-th element of a tensor only.
+ * <p>delta is the one from before d changes, the d beside eps the one from after, as it is in d *
+ * g, which stands for m where beta1 is 0. Sums run over all tensors, so that a step takes two
+ * passes. {@code p0 - p} is formed in float, multiplied and added in double: while d is small it
+ * cancels, and d keeps an error of about 5e-3 that no float can avoid. With {@code slice} q, N and
+ * s look at every q-th element of a tensor only.
  *
  * <p>Source: arXiv:2306.06101; konstmish/prodigy.
  */
@@ -146,13 +147,16 @@ public final class Prodigy extends StepObject {
     numerator = beta3 * numerator + grown * delta * total(sums, count, 0);
     denominator = sum;
     dHat = options.dCoef() * numerator / sum;
+    double before = d;
     if (d == options.d0()) {
       d = Math.max(d, dHat);
     }
     dMax = Math.max(dMax, dHat);
     d = Math.min(dMax, d * options.growthRate());
     double decay = options.decouple() ? 1.0 - options.weightDecay() * delta : 1.0;
-    factors(update, count, -delta, d * options.eps(), decay);
+    // Without a first moment m is g times the d from before, and the numerator g times the new one.
+    double renewal = options.beta1() == 0.0 ? d / before : 1.0;
+    factors(update, count, -delta * renewal, d * options.eps(), decay);
     update.run();
     steps++;
   }
