@@ -51,6 +51,8 @@ struct RowNormalizeGradient : RowNorm {
   };
   FETTLE_FN Factors factors(const fettle_call& call, double square, double product) {
     const double q = divisor(call, square);
+    // Of a row of one element both terms cancel but for eps.
+    if (call.integer[0] == 1) return {float(call.number[1] * call.number[0] / (q * q)), 0.0f};
     const double along = -(call.number[1] * product * call.number[2]) / (q * q * rootOf(square));
     return {float(call.number[1] / q), square == 0.0 ? 0.0f : float(along)};
   }

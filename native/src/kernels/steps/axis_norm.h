@@ -40,8 +40,10 @@ struct AxisNorm {
     arrayOf<double>(call, norms)[unit] = norm;
     const bool zero = norm == 0.0;
     const double size = gamma ? double(gamma[unit]) : 1.0;
-    const float factor = zero ? 0.0f : float(size / norm);
     const int64_t kind = call.integer[mode];
+    // One element alone has no direction that could change: its gradient is 0, which rounding would miss.
+    const bool fixed = kind == backward && call.integer[outer] * run == 1;
+    const float factor = zero || fixed ? 0.0f : float(size / norm);
     const float share = zero || kind != backward ? 0.0f : float(along / norm / norm);
     if (kind != forward && arrayOf<float>(call, magnitudeGradient)) {
       arrayOf<float>(call, magnitudeGradient)[unit] = zero ? 0.0f : float(along / norm);

@@ -35,8 +35,9 @@ final class AxisNormTwin {
     call.array(5).putDoubles(unit, one, 1);
     boolean zero = norm == 0.0;
     double size = call.array(1) == null ? 1.0 : (double) runs.one(call.array(1), unit);
-    float factor = zero ? 0f : (float) (size / norm);
     int mode = (int) call.integer(3);
+    boolean fixed = mode == 1 && call.integer(0) * run == 1;
+    float factor = zero || fixed ? 0f : (float) (size / norm);
     float share = zero || mode != 1 ? 0f : (float) (along / norm / norm);
     if (mode != 0 && call.array(4) != null) {
       runs.one(call.array(4), unit, zero ? 0f : (float) (along / norm));

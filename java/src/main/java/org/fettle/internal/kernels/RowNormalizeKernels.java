@@ -67,8 +67,9 @@ public final class RowNormalizeKernels {
     double product = dot(0, 1, row);
     double q = divisor(square);
     double slope = -(call.number(1) * product * call.number(2)) / (q * q * Math.sqrt(square));
-    float along = square == 0.0 ? 0f : (float) slope;
-    float direct = (float) (call.number(1) / q);
+    boolean alone = length == 1;
+    float along = alone || square == 0.0 ? 0f : (float) slope;
+    float direct = (float) (alone ? call.number(1) * call.number(0) / (q * q) : call.number(1) / q);
     long end = (row + 1) * length;
     for (long at = row * length; at < end; at += TILE) {
       int n = (int) Math.min(TILE, end - at);
