@@ -60,6 +60,27 @@ public final class WeightConditioning {
     return Algebra.singular(Matrix.of(engine, matrix, shape.rows(), shape.columns())).condition();
   }
 
+  /**
+   * The condition number that the effective weight of a weight has, in double throughout: what
+   * {@link #forward} stores is rounded, which the smallest singular value may notice.
+   */
+  public static double effectiveCondition(Backend backend, Tensor weight) {
+    Access.checks(backend).reads("weight", weight).done();
+    MatrixShape shape = MatrixShape.of("weight", weight);
+    Matrix effective = Matrix.of(Access.engine(backend), weight, shape.rows(), shape.columns());
+    for (int i = 0; i < shape.rows(); i++) {
+      double square = 0;
+      for (int j = 0; j < shape.columns(); j++) {
+        square += effective.get(i, j) * effective.get(i, j);
+      }
+      double length = square == 0 ? 1 : Math.sqrt(square);
+      for (int j = 0; j < shape.columns(); j++) {
+        effective.set(i, j, effective.get(i, j) / length);
+      }
+    }
+    return Algebra.singular(effective).condition();
+  }
+
   private static void rows(Tensor weight) {
     if (weight.rank() == 0) {
       throw new IllegalArgumentException("weight is " + weight + ": expected one axis or more");

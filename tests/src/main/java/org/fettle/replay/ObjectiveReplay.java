@@ -114,7 +114,7 @@ final class ObjectiveReplay implements MethodReplay {
     outputs.add(
         "cond",
         WeightConditioning.condition(bench.backend(), weight),
-        WeightConditioning.condition(bench.backend(), output));
+        WeightConditioning.effectiveCondition(bench.backend(), weight));
     WeightConditioning.backward(
         bench.backend(), false, weight, tensor(bench, golden.array("gy")), output);
     outputs.add("grad_weight", bench.floats(output));
