@@ -3,8 +3,8 @@
 //   if |p| != 0 and |g| != 0: q = trust * |p| / (|g| + wd * |p| + eps), LARC: q <- min(q / lr, 1) ;  g <- q * (g + wd * p)
 //   then momentum SGD: first step b <- g, later b <- momentum * b + g ;  p <- p - lr * b
 //
-// Source: arXiv:1708.03888; NVIDIA/apex LARC. State momentum, also where momentum is 0. If a norm is 0, the gradient is used as it is and
-// the decay left out.
+// Source: arXiv:1708.03888; NVIDIA/apex LARC. State momentum, none where it is 0. If a norm is 0, the gradient is used as it is and the
+// decay left out.
 #pragma once
 
 #include "core/rule.h"
@@ -52,6 +52,16 @@ struct Lars : RuleDefaults {
     g = withCoupledDecay(F(c.gradientShare) * g, p, F(c.parameterShare));
     state[0] = fma(F(c.momentum), state[0], g);
     p = fma(F(c.minusLr), state[0], p);
+  }
+};
+
+// Without momentum.
+struct LarsPlain : Lars {
+  static constexpr int states = 0;
+
+  template <class F>
+  FETTLE_FN void update(const Coefficients& c, F& p, F g, F*) {
+    p = fma(F(c.minusLr), withCoupledDecay(F(c.gradientShare) * g, p, F(c.parameterShare)), p);
   }
 };
 

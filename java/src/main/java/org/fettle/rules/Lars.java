@@ -20,7 +20,7 @@ import org.fettle.Rule;
  * </pre>
  *
  * <p>If a norm is 0 the gradient is used as it is and the decay left out. State: {@code momentum},
- * also where momentum is 0. Two passes. Source: arXiv:1708.03888; NVIDIA/apex LARC over SGD.
+ * none where momentum is 0. Two passes. Source: arXiv:1708.03888; NVIDIA/apex LARC over SGD.
  *
  * @param lr learning rate, finite and at least 0; default 1e-3
  * @param momentum in [0, 1); default 0.9
@@ -103,12 +103,12 @@ public record Lars(
 
   @Override
   public String id() {
-    return "lars";
+    return momentum > 0 ? "lars" : "lars_plain";
   }
 
   @Override
   public List<String> states() {
-    return List.of("momentum");
+    return momentum > 0 ? List.of("momentum") : List.of();
   }
 
   @Override
@@ -165,9 +165,15 @@ public record Lars(
   public void update(float[] c, int n, float[] p, float[] g, float[][] state) {
     final float momentumKeep = c[2];
     final float minusLr = c[3];
-    final float[] b = state[0];
     Moments.scale(g, c[0], n);
     addCoupledDecay(g, p, c[1], n);
+    if (momentum == 0) {
+      for (int i = 0; i < n; i++) {
+        p[i] = fma(minusLr, g[i], p[i]);
+      }
+      return;
+    }
+    final float[] b = state[0];
     for (int i = 0; i < n; i++) {
       b[i] = fma(momentumKeep, b[i], g[i]);
       p[i] = fma(minusLr, b[i], p[i]);
