@@ -187,7 +187,8 @@ public final class Perturbation implements AutoCloseable {
   }
 
   /**
-   * The direction D along which AWP moves a weight: {@code |w| / (|x - w| + 1e-20) * (x - w)}.
+   * The direction D along which AWP moves a weight: {@code |w| / (|x - w| + 1e-20) * (x - w)}; 0
+   * for a tensor of fewer than two axes, which AWP leaves alone.
    *
    * @param backend what carries it out
    * @param weight the parameter w
@@ -205,7 +206,7 @@ public final class Perturbation implements AutoCloseable {
                 .open(new Batch(List.of(Batch.Item.of(Primitive.PROXY_SUMS, weight, proxy))));
         BatchRunner direction = backend.engine().open(new Batch(items))) {
       sums.run();
-      direction.factor(0, 0, proxyFactor(sums, 0));
+      direction.factor(0, 0, weight.rank() < 2 ? 0.0 : proxyFactor(sums, 0));
       direction.run();
     }
   }

@@ -103,20 +103,20 @@ final class PrimitiveReplay implements MethodReplay {
 
   private static void ademamixSchedule(GoldenCase golden, Outputs outputs) {
     Hyper hyper = golden.hyper();
-    if (hyper.number("alpha_start") != 0) {
-      throw new IllegalArgumentException(
-          "alpha_start is " + hyper.number("alpha_start") + ": it is always 0");
-    }
+    double start = hyper.number("alpha_start");
+    double end = hyper.number("alpha_end");
     long warmup = (long) hyper.number("warmup");
+    // The rule's own ramp goes from 0 to 1; any other start is a mixture by it.
     AdEMAMix rule =
         new AdEMAMix()
-            .withAlpha(hyper.number("alpha_end"))
+            .withAlpha(1)
             .withBeta1(hyper.number("beta_start"))
             .withBeta3(hyper.number("beta_end"))
             .withAlphaWarmup(warmup)
             .withBeta3Warmup(warmup);
     for (double step : golden.array("step").doubles()) {
-      outputs.add("alpha", rule.alphaAt((long) step));
+      double share = rule.alphaAt((long) step);
+      outputs.add("alpha", (1 - share) * start + share * end);
       outputs.add("beta3", rule.beta3At((long) step));
     }
   }

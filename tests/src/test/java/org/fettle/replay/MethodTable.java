@@ -84,7 +84,7 @@ final class MethodTable {
               "`GradientClip.byGlobalNorm`",
               "1",
               "torch.nn.utils.clip_grad_norm_",
-              "the norm is summed in double; norm types 1 and infinity are not there yet"),
+              "the norm is summed in double; norm types 1 and infinity outside a plan: `Gradients`"),
           List.of(
               "ema",
               "average = a average + (1 - a) p, a constant or with a warm-up",
