@@ -96,6 +96,10 @@ FETTLE_FN F withCoupledDecay(F g, F p, F weightDecay) {
   return select(weightDecay == F(0.0f), g, fma(weightDecay, p, g));
 }
 
+// The power of two that a vector of that norm is multiplied by before it is divided by the norm: of a norm this small, 1 / norm is no float.
+// 1 for every other norm, and for a NaN.
+FETTLE_FN double liftOf(double norm) { return norm < 0x1p-90 ? 0x1p90 : 1.0; }
+
 // base to an integer power, by squaring: the same few products in Java, C++ and CUDA.
 FETTLE_FN double power(double base, int64_t exponent) {
   double result = 1.0;

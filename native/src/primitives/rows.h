@@ -25,12 +25,15 @@ struct NormLoss : RowsDefaults {
 struct NormLossGradient : NormLoss {
   static constexpr int outputs = 1;
   FETTLE_FN double begin(const double* f, double square, float at, RowFactors& row) {
-    row.c[0] = square == 0.0 ? 0.0f : float(2.0 * f[0] * (1.0 - 1.0 / rootOf(square)));
+    const double norm = rootOf(square);
+    const double up = liftOf(norm);
+    row.c[0] = square == 0.0 ? 0.0f : float(2.0 * f[0] * (1.0 - 1.0 / norm) / up);
+    row.c[1] = float(up);
     return NormLoss::begin(f, square, at, row);
   }
   template <class F>
   FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
-    out[0] = F(row.c[0]) * in[0];
+    out[0] = F(row.c[0]) * (in[0] * F(row.c[1]));
   }
 };
 
@@ -39,15 +42,17 @@ struct NormLossAdd : NormLossGradient {
   static constexpr int inputs = 2;
   template <class F>
   FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
-    out[0] = fma(F(row.c[0]), in[0], in[1]);
+    out[0] = fma(F(row.c[0]), in[0] * F(row.c[1]), in[1]);
   }
 };
 
 // w -> w * (1 - lr * 2 lambda (1 - 1 / (|w| + eps))); factors lambda, lr, eps. The sum as NormLoss.
 struct NormLossDecay : NormLossGradient {
   FETTLE_FN double begin(const double* f, double square, float at, RowFactors& row) {
-    const double shrink = 1.0 - 1.0 / (rootOf(square) + f[2]);
-    row.c[0] = square == 0.0 ? 1.0f : float(1.0 - f[1] * 2.0 * f[0] * shrink);
+    const double norm = rootOf(square) + f[2];
+    const double up = square == 0.0 ? 1.0 : liftOf(norm);
+    row.c[0] = square == 0.0 ? 1.0f : float((1.0 - f[1] * 2.0 * f[0] * (1.0 - 1.0 / norm)) / up);
+    row.c[1] = float(up);
     return NormLoss::begin(f, square, at, row);
   }
 };
@@ -77,11 +82,11 @@ FETTLE_FN F stableOf(F x) {
   return select(x >= F(0.0f), d, F(1.0f) / d);
 }
 
-// s'(x) = 1 for x >= 0, s(x)^2 below
+// y * s'(x), which is 1 for x >= 0 and s(x)^2 below; the square by itself may be no float.
 template <class F>
-FETTLE_FN F stableSlope(F x) {
+FETTLE_FN F timesStableSlope(F y, F x) {
   const F s = stableOf(x);
-  return select(x >= F(0.0f), F(1.0f), s * s);
+  return select(x >= F(0.0f), y, s * (s * y));
 }
 
 // x -> s(x) / sum of s
@@ -106,13 +111,19 @@ struct StableMax : RowsDefaults {
 struct LogStableMax : StableMax {
   FETTLE_FN double begin(const double*, double sum, float, RowFactors& row) {
     row.c[0] = float(logOf(sum));
+    row.c[1] = float(sum);
     return 0.0;
   }
   template <class F>
   FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
-    // s is 1 / (1 - x) below 0, and ln s better taken as -ln(1 - x): no denormal, and one rounding less.
-    const F y = logarithm(F(1.0f) + absolute(in[0]));
-    out[0] = select(in[0] >= F(0.0f), y, -y) - F(row.c[0]);
+    // The difference of two large logarithms has lost what a small one would have, so the quotient comes first, as long as it is normal.
+    // Then ln s is -ln(1 - x) below 0.
+    const F d = F(1.0f) + absolute(in[0]);
+    const auto above = in[0] >= F(0.0f);
+    const F quotient = select(above, d, F(1.0f) / d) / F(row.c[1]);
+    const auto tiny = quotient < F(0x1p-100f);
+    const F y = logarithm(select(tiny, d, quotient));
+    out[0] = select(tiny, select(above, y, -y) - F(row.c[0]), y);
   }
 };
 
@@ -121,8 +132,8 @@ struct StableMaxLoss : StableMax {
   static constexpr int outputs = 0;
   static constexpr bool labelled = true;
   FETTLE_FN double begin(const double*, double sum, float at, RowFactors&) {
-    const double y = logOf(1.0 + (at < 0.0f ? -double(at) : double(at)));
-    return logOf(sum) - (at >= 0.0f ? y : -y);
+    // Of s as the sum has it: where the label has nearly all of the sum, the loss is what the roundings leave of the difference.
+    return logOf(sum) - logOf(double(stableOf(at)));
   }
   template <class F>
   FETTLE_FN void apply(const RowFactors&, const F*, F*) {}
@@ -139,9 +150,9 @@ struct StableMaxLossGradient : StableMaxLoss {
   }
   template <class F>
   FETTLE_FN void apply(const RowFactors& row, const F* in, F* out) {
-    out[0] = stableSlope(in[0]) * F(row.c[0]);
+    out[0] = timesStableSlope(F(row.c[0]), in[0]);
   }
-  FETTLE_FN float applyLabel(const RowFactors& row, float at) { return stableSlope(at) * row.c[1]; }
+  FETTLE_FN float applyLabel(const RowFactors& row, float at) { return timesStableSlope(row.c[1], at); }
 };
 
 }  // namespace FETTLE_TIER

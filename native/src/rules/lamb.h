@@ -24,7 +24,8 @@ struct Lamb : RuleDefaults {
   enum { lr, beta1, beta2, eps, weightDecay, maxGradNorm, useNvlamb, gradAveraging };
 
   struct Coefficients {
-    float gradientFactor, beta1, oneMinusBeta1, beta2, oneMinusBeta2, scale, scaledEps, weightDecay, minusStepSize;
+    float gradientFactor, beta1, oneMinusBeta1, beta2, oneMinusBeta2, scale, scaledEps, weightDecay, minusStepSize,
+        lift;
   };
 
   FETTLE_FN Coefficients coefficients(const StepContext& step) {
@@ -40,7 +41,8 @@ struct Lamb : RuleDefaults {
             float(rootCorrection2 / correction1),
             float(h[eps] * rootCorrection2),
             float(h[weightDecay]),
-            0.0f};
+            0.0f,
+            1.0f};
   }
 
   template <class F>
@@ -63,14 +65,17 @@ struct Lamb : RuleDefaults {
     const bool adapt = h[weightDecay] != 0.0 || h[useNvlamb] != 0.0;
     // Only a norm of exactly 0 means 1: a NaN must come out.
     const bool neither = sums[0] == 0.0 || sums[1] == 0.0;
-    const double ratio = adapt && !neither ? rootOf(sums[0]) / rootOf(sums[1]) : 1.0;
+    const bool scaled = adapt && !neither;
+    const double ratio = scaled ? rootOf(sums[0]) / rootOf(sums[1]) : 1.0;
+    const double up = scaled ? liftOf(rootOf(sums[1])) : 1.0;
     step.scalars[0] = ratio;
-    c.minusStepSize = float(-(h[lr] * ratio));
+    c.minusStepSize = float(-(h[lr] * ratio / up));
+    c.lift = float(up);
   }
 
   template <class F>
   FETTLE_FN void update(const Coefficients& c, F& p, F g, F* state) {
-    const F u = direction(c, p, g, state);
+    const F u = direction(c, p, g, state) * F(c.lift);
     p = fma(F(c.minusStepSize), u, p);
   }
 };

@@ -58,6 +58,14 @@ public final class Arithmetic {
     }
   }
 
+  /**
+   * The power of two that a vector of that norm is multiplied by before it is divided by the norm:
+   * of a norm this small, 1 / norm is no float. 1 for every other norm.
+   */
+  public static double liftOf(double norm) {
+    return norm < 0x1p-90 ? 0x1p90 : 1.0;
+  }
+
   /** base to an integer power, by squaring: the same few products as in C++ and CUDA. */
   public static double power(double base, long exponent) {
     double result = 1.0;

@@ -1,6 +1,7 @@
 package org.fettle.internal;
 
 import static org.fettle.Arithmetic.fma;
+import static org.fettle.Arithmetic.liftOf;
 import static org.fettle.Transcendental.log;
 import static org.fettle.Transcendental.logarithm;
 
@@ -19,14 +20,17 @@ enum RowPrimitive {
   NORM_LOSS_GRADIENT {
     @Override
     double begin(double[] f, double square, float at, float[] row) {
-      row[0] = square == 0.0 ? 0f : (float) (2.0 * f[0] * (1.0 - 1.0 / Math.sqrt(square)));
+      double norm = Math.sqrt(square);
+      double up = liftOf(norm);
+      row[0] = square == 0.0 ? 0f : (float) (2.0 * f[0] * (1.0 - 1.0 / norm) / up);
+      row[1] = (float) up;
       return NORM_LOSS.begin(f, square, at, row);
     }
 
     @Override
     void apply(float[] row, int n, float[][] in, float[] out) {
       for (int i = 0; i < n; i++) {
-        out[i] = row[0] * in[0][i];
+        out[i] = row[0] * (in[0][i] * row[1]);
       }
     }
   },
@@ -39,15 +43,18 @@ enum RowPrimitive {
     @Override
     void apply(float[] row, int n, float[][] in, float[] out) {
       for (int i = 0; i < n; i++) {
-        out[i] = fma(row[0], in[0][i], in[1][i]);
+        out[i] = fma(row[0], in[0][i] * row[1], in[1][i]);
       }
     }
   },
   NORM_LOSS_DECAY {
     @Override
     double begin(double[] f, double square, float at, float[] row) {
-      double shrink = 1.0 - 1.0 / (Math.sqrt(square) + f[2]);
-      row[0] = square == 0.0 ? 1f : (float) (1.0 - f[1] * 2.0 * f[0] * shrink);
+      double norm = Math.sqrt(square) + f[2];
+      double up = square == 0.0 ? 1.0 : liftOf(norm);
+      double factor = (1.0 - f[1] * 2.0 * f[0] * (1.0 - 1.0 / norm)) / up;
+      row[0] = square == 0.0 ? 1f : (float) factor;
+      row[1] = (float) up;
       return NORM_LOSS.begin(f, square, at, row);
     }
 
@@ -86,6 +93,7 @@ enum RowPrimitive {
     @Override
     double begin(double[] f, double sum, float at, float[] row) {
       row[0] = (float) log(sum);
+      row[1] = (float) sum;
       return 0.0;
     }
 
@@ -93,17 +101,19 @@ enum RowPrimitive {
     void apply(float[] row, int n, float[][] in, float[] out) {
       for (int i = 0; i < n; i++) {
         float x = in[0][i];
-        // s is 1 / (1 - x) below 0, and ln s better taken as -ln(1 - x).
-        float y = logarithm(1f + Math.abs(x));
-        out[i] = (x >= 0f ? y : -y) - row[0];
+        float d = 1f + Math.abs(x);
+        float quotient = stable(x) / row[1];
+        boolean tiny = quotient < 0x1p-100f;
+        float y = logarithm(tiny ? d : quotient);
+        out[i] = tiny ? (x >= 0f ? y : -y) - row[0] : y;
       }
     }
   },
   STABLEMAX_LOSS {
     @Override
     double begin(double[] f, double sum, float at, float[] row) {
-      double y = log(1.0 + (at < 0f ? -(double) at : (double) at));
-      return log(sum) - (at >= 0f ? y : -y);
+      // Of s as the sum has it, so that their roundings cancel.
+      return log(sum) - log((double) stable(at));
     }
   },
   STABLEMAX_LOSS_GRADIENT {
@@ -117,7 +127,7 @@ enum RowPrimitive {
     @Override
     void apply(float[] row, int n, float[][] in, float[] out) {
       for (int i = 0; i < n; i++) {
-        out[i] = slope(in[0][i]) * row[0];
+        out[i] = timesSlope(row[0], in[0][i]);
       }
     }
   };
@@ -166,7 +176,7 @@ enum RowPrimitive {
 
   /** The output at the row's label. */
   float applyLabel(float[] row, float at) {
-    return slope(at) * row[1];
+    return timesSlope(row[1], at);
   }
 
   /** x + 1 for x &gt;= 0, 1 / (1 - x) below. */
@@ -175,9 +185,9 @@ enum RowPrimitive {
     return x >= 0f ? d : 1f / d;
   }
 
-  /** The slope of {@link #stable}. */
-  private static float slope(float x) {
+  /** y times the slope of {@link #stable}, whose square by itself may be no float. */
+  private static float timesSlope(float y, float x) {
     float s = stable(x);
-    return x >= 0f ? 1f : s * s;
+    return x >= 0f ? y : s * (s * y);
   }
 }

@@ -1,6 +1,7 @@
 package org.fettle.rules;
 
 import static org.fettle.Arithmetic.fma;
+import static org.fettle.Arithmetic.liftOf;
 import static org.fettle.Arithmetic.movingAverage;
 import static org.fettle.Arithmetic.power;
 import static org.fettle.Arithmetic.root;
@@ -176,6 +177,7 @@ public record Lamb(
     c[6] = (float) (eps * rootCorrection2);
     c[7] = (float) weightDecay;
     c[8] = 0f;
+    c[9] = 1f;
   }
 
   @Override
@@ -198,21 +200,25 @@ public record Lamb(
     boolean adapt = weightDecay != 0.0 || useNvlamb;
     // Only a norm of exactly 0 means 1: a NaN must come out.
     boolean neither = sums[0] == 0.0 || sums[1] == 0.0;
-    double ratio = adapt && !neither ? Math.sqrt(sums[0]) / Math.sqrt(sums[1]) : 1.0;
+    boolean scaled = adapt && !neither;
+    double ratio = scaled ? Math.sqrt(sums[0]) / Math.sqrt(sums[1]) : 1.0;
+    double up = scaled ? liftOf(Math.sqrt(sums[1])) : 1.0;
     step.scalar(0, ratio);
-    c[8] = (float) -(step.lr() * ratio);
+    c[8] = (float) -(step.lr() * ratio / up);
+    c[9] = (float) up;
   }
 
   @Override
   public void update(float[] c, int n, float[] p, float[] g, float[][] state) {
     final float minusStepSize = c[8];
+    final float lift = c[9];
     final float[] m = state[0];
     final float[] v = state[1];
     for (int i = 0; i < n; i++) {
       float gradient = g[i] * c[0];
       m[i] = movingAverage(m[i], gradient, c[1], c[2]);
       v[i] = movingAverage(v[i], gradient * gradient, c[3], c[4]);
-      p[i] = fma(minusStepSize, direction(c, p[i], m[i], v[i]), p[i]);
+      p[i] = fma(minusStepSize, direction(c, p[i], m[i], v[i]) * lift, p[i]);
     }
   }
 

@@ -2,6 +2,8 @@ package org.fettle.rules;
 
 import static org.fettle.Arithmetic.clamp;
 import static org.fettle.Arithmetic.fma;
+import static org.fettle.Arithmetic.larger;
+import static org.fettle.Arithmetic.liftOf;
 import static org.fettle.Arithmetic.root;
 import static org.fettle.Arithmetic.sign;
 
@@ -151,6 +153,7 @@ public record LionKappa(
     c[4] = (float) -step.lr();
     c[5] = (float) (1.0 - step.lr() * weightDecay);
     c[6] = (float) e;
+    c[7] = 1f;
   }
 
   @Override
@@ -171,21 +174,25 @@ public record LionKappa(
   public void combine(int k, StepContext step, double[] sums, float[] c) {
     if (kappa == Kappa.L2) {
       c[4] = stepOf(step, sums[0]);
+      c[7] = (float) liftOf(Math.sqrt(sums[0]));
     }
   }
 
   @Override
   public void row(int k, StepContext step, float[] c, double[] sums, double[] state, float[] row) {
     row[0] = stepOf(step, sums[0]);
+    row[1] = (float) liftOf(Math.sqrt(sums[0]));
   }
 
   @Override
   public void enter(float[] row, float[] c) {
     c[4] = row[0];
+    c[7] = row[1];
   }
 
   private static float stepOf(StepContext step, double square) {
-    return square == 0.0 ? 0f : (float) -(step.lr() / Math.sqrt(square));
+    double norm = Math.sqrt(square);
+    return square == 0.0 ? 0f : (float) -(step.lr() / (norm * liftOf(norm)));
   }
 
   @Override
@@ -200,10 +207,19 @@ public record LionKappa(
   private float direction(float[] c, float u) {
     return switch (kappa) {
       case HUBER -> clamp(u / c[6], 1f);
-      case RELATIVISTIC -> u / root(fma(u, u, c[6] * c[6]));
+      case RELATIVISTIC -> relativistic(u, c[6]);
       case DEADZONE -> Math.abs(u) <= c[6] ? 0f : sign(u);
-      case L2, GROUP_L2 -> u;
+      case L2, GROUP_L2 -> u * c[7];
     };
+  }
+
+  /** The square of what is very large or very small is no float: a power of two moves both. */
+  private static float relativistic(float all, float allE) {
+    float size = larger(Math.abs(all), allE);
+    float scale = size > 0x1p60f ? 0x1p-64f : (size < 0x1p-60f ? 0x1p64f : 1f);
+    float u = all * scale;
+    float e = allE * scale;
+    return u / root(fma(u, u, e * e));
   }
 
   private static float blend(float[] c, float m, float g) {
