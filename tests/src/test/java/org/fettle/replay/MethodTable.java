@@ -91,7 +91,7 @@ final class MethodTable {
               "`Average`",
               "0",
               "Westlake-AI/SEMA, EMAHook",
-              "the exponential warm-up is not there yet"),
+              ""),
           List.of(
               "half",
               "f32 to bf16 and f16, nearest, ties to even",
