@@ -3,14 +3,14 @@ package org.fettle;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Objects;
 import java.util.stream.IntStream;
+import org.fettle.internal.Engine;
 import org.fettle.internal.KernelCall;
+import org.fettle.internal.Scratch;
 import org.fettle.internal.kernels.BlockKernels;
 
 /**
@@ -169,18 +169,20 @@ public final class CodeBook {
     spans.add("codes", codes, style != null);
     spans.add("scales", scales, style != null);
     spans.check();
-    KernelCall call =
-        new KernelCall(
-                style == null ? BlockKernels.CODE_BOOK_DECODE : BlockKernels.CODE_BOOK_ENCODE)
-            .arrays(
-                x,
-                codes,
-                scales,
-                floats(style == null ? values : sorted),
-                Tensor.of(bytes(order), DType.U8, order.length))
-            .integers(blockSize, values.length, halves ? 4 : 8, style == Style.TORCHAO ? 1 : 0)
-            .units(blocks, elements);
-    backend.engine().run(call);
+    Engine engine = backend.engine();
+    // A device reads the book in its own memory.
+    try (Scratch scratch = new Scratch(engine)) {
+      Tensor book = scratch.tensor(DType.F32, values.length);
+      Tensor numbers = scratch.tensor(DType.U8, order.length);
+      Scratch.write(engine, book, style == null ? values : sorted);
+      Scratch.write(engine, numbers, order);
+      engine.run(
+          new KernelCall(
+                  style == null ? BlockKernels.CODE_BOOK_DECODE : BlockKernels.CODE_BOOK_ENCODE)
+              .arrays(x, codes, scales, book, numbers)
+              .integers(blockSize, values.length, halves ? 4 : 8, style == Style.TORCHAO ? 1 : 0)
+              .units(blocks, elements));
+    }
   }
 
   private static void dtype(String name, Tensor tensor, DType dtype, Backend backend) {
@@ -190,17 +192,6 @@ public final class CodeBook {
     }
     PlanChecks.onDevice(name, tensor, backend);
     PlanChecks.notFreed(name, tensor, backend);
-  }
-
-  private static Tensor floats(float[] values) {
-    ByteBuffer buffer =
-        ByteBuffer.allocateDirect(values.length * Float.BYTES).order(ByteOrder.nativeOrder());
-    buffer.asFloatBuffer().put(values);
-    return Tensor.of(buffer, DType.F32, values.length);
-  }
-
-  private static ByteBuffer bytes(byte[] values) {
-    return ByteBuffer.allocateDirect(values.length).put(values).flip();
   }
 
   /** The values. */
