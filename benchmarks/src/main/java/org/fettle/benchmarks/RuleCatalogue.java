@@ -58,7 +58,10 @@ final class RuleCatalogue {
     }
   }
 
-  /** What a component may be changed to: a switch turned, another constant, a zero that is none. */
+  /**
+   * What a component may be changed to: a switch turned, another constant, a number to 0 or from
+   * it.
+   */
   private static List<Object> others(Object value) {
     if (value instanceof Boolean flag) {
       return List.of(!flag);
@@ -68,7 +71,10 @@ final class RuleCatalogue {
           .filter(other -> other != value)
           .toList();
     }
-    return value.equals(0.0) ? List.of(0.5) : List.of();
+    if (value instanceof Double number) {
+      return List.of(number == 0 ? 0.5 : 0.0);
+    }
+    return List.of();
   }
 
   private static Object[] defaults(Class<? extends Rule> record) {

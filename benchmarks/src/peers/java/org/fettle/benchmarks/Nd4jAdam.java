@@ -15,13 +15,9 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * ND4J's Adam in f32, the nearest that it has to AdamW: its updater and a subtraction, on the
  * arrays and states of Fettle's plan. It does less than AdamW, as there is no weight decay.
+ * Its natives are loaded by the first case that needs them, so that they disturb no other.
  */
 public final class Nd4jAdam implements Peer {
-  /** Loads ND4J's native backend. */
-  public Nd4jAdam() {
-    Nd4j.getBackend();
-  }
-
   @Override
   public List<Contestant> contestants(Workload workload, Arrays arrays, Plan plan, int threads) {
     boolean known =

@@ -16,6 +16,9 @@ import java.util.concurrent.locks.LockSupport;
  * construction.
  */
 final class Workers {
+  // A few microseconds, as a helper is mostly done by then and waking up takes longer.
+  private static final int SPINS = 500;
+
   private final Executor executor;
   private final Helper[] helpers;
   private volatile Thread waiting;
@@ -79,8 +82,13 @@ final class Workers {
 
   private void await(int used) {
     boolean interrupted = false;
+    int spins = 0;
     for (int i = 0; i < used; i++) {
       while (!helpers[i].isOver()) {
+        if (spins++ < SPINS) {
+          Thread.onSpinWait();
+          continue;
+        }
         LockSupport.park(this);
         interrupted |= Thread.interrupted();
       }
