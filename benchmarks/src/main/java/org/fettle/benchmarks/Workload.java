@@ -7,6 +7,7 @@ import org.fettle.PlanBuilder;
 import org.fettle.Rounding;
 import org.fettle.Rule;
 import org.fettle.StateFormat;
+import org.fettle.rules.AdamW;
 
 /**
  * What a step does, and on how much.
@@ -90,6 +91,11 @@ public record Workload(Rule rule, Storage storage, Extra extra, long elements, i
     return rule.rowwise() && elements % ROW == 0
         ? new long[] {elements / ROW, ROW}
         : new long[] {elements};
+  }
+
+  /** Whether it is AdamW in f32 and nothing else, which other libraries have too. */
+  public boolean isPlainAdamW() {
+    return rule.equals(new AdamW()) && storage == Storage.F32 && extra == Extra.NONE;
   }
 
   /** Elements of all tensors together. */

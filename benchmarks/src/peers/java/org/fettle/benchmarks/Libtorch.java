@@ -17,8 +17,6 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.global.torch;
 import org.fettle.Plan;
-import org.fettle.benchmarks.Workload.Extra;
-import org.fettle.benchmarks.Workload.Storage;
 import org.fettle.rules.AdamW;
 
 /**
@@ -34,11 +32,7 @@ public final class Libtorch implements Peer {
   @Override
   public List<Contestant> contestants(
       Workload workload, Arrays arrays, Plan plan, int threads) {
-    boolean known =
-        workload.rule().equals(new AdamW())
-            && workload.storage() == Storage.F32
-            && workload.extra() == Extra.NONE;
-    if (!known) {
+    if (!workload.isPlainAdamW()) {
       return List.of();
     }
     torch.set_num_threads(threads);

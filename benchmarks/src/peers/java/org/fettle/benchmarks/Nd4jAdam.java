@@ -4,8 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 import org.fettle.Plan;
-import org.fettle.benchmarks.Workload.Extra;
-import org.fettle.benchmarks.Workload.Storage;
 import org.fettle.rules.AdamW;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -20,11 +18,7 @@ import org.nd4j.linalg.factory.Nd4j;
 public final class Nd4jAdam implements Peer {
   @Override
   public List<Contestant> contestants(Workload workload, Arrays arrays, Plan plan, int threads) {
-    boolean known =
-        workload.rule().equals(new AdamW())
-            && workload.storage() == Storage.F32
-            && workload.extra() == Extra.NONE;
-    if (!known) {
+    if (!workload.isPlainAdamW()) {
       return List.of();
     }
     Nd4j.getEnvironment().setMaxThreads(threads);
