@@ -2,99 +2,69 @@
 #pragma once
 
 #include "core/blocks.h"
-#include "core/vector.h"
+#include "cpu/block_vectors.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
 
-// The codes of one vector's lanes as integral floats. Four-bit codes: the even element is in the high nibble.
-#if defined(__AVX512F__)
-
-FETTLE_FN Vector floatsOf(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)); }
-
-FETTLE_FN __m128i bytesFrom(Vector codes) { return _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(codes.v)); }
-
 // Magnitudes as integers, which are ordered as the floats are, NaN above all.
-using Magnitudes = __m512i;
-FETTLE_FN Magnitudes magnitudesOf(Vector x) {
-  return _mm512_and_si512(_mm512_castps_si512(x.v), _mm512_set1_epi32(0x7FFFFFFF));
-}
-FETTLE_FN Magnitudes larger(Magnitudes a, Magnitudes b) { return _mm512_max_epi32(a, b); }
-FETTLE_FN float largestOf(Magnitudes a) { return floatOf(uint32_t(_mm512_reduce_max_epi32(a))); }
+FETTLE_FN Lanes32 magnitudesOf(Vector x) { return bitsOf(absolute(x)); }
 
-#else
-
-FETTLE_FN Vector floatsOf(__m128i bytes) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)); }
-
-FETTLE_FN __m128i bytesFrom(Vector codes) {
-  const __m256i words = _mm256_cvttps_epi32(codes.v);
-  const __m128i halves = _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-  return _mm_packus_epi16(halves, halves);
-}
-
-using Magnitudes = __m256i;
-FETTLE_FN Magnitudes magnitudesOf(Vector x) {
-  return _mm256_and_si256(_mm256_castps_si256(x.v), _mm256_set1_epi32(0x7FFFFFFF));
-}
-FETTLE_FN Magnitudes larger(Magnitudes a, Magnitudes b) { return _mm256_max_epi32(a, b); }
-FETTLE_FN float largestOf(Magnitudes a) {
-  __m128i half = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-  half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4E));
-  half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0xB1));
-  return floatOf(uint32_t(_mm_cvtsi128_si32(half)));
-}
-
-#endif
-
+// Codes of one vector, a byte each. Four-bit codes: the even element is in the high nibble.
 template <int bits>
-FETTLE_FN Vector loadCodes(const uint8_t* from) {
-  constexpr int size = Vector::lanes * bits / 8;
+FETTLE_FN __m128i loadCodes(const uint8_t* from, size_t size) {
   __m128i bytes = _mm_setzero_si128();
   memcpy(&bytes, from, size);
-  if (bits == 8) return floatsOf(bytes);
+  if (bits == 8) return bytes;
   const __m128i nibble = _mm_set1_epi8(15);
-  const __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble);
-  return floatsOf(_mm_unpacklo_epi8(high, _mm_and_si128(bytes, nibble)));
+  return _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), _mm_and_si128(bytes, nibble));
 }
 
+// Bytes to codes side by side, which take up the first part of a register.
 template <int bits>
-FETTLE_FN void storeCodes(uint8_t* to, Vector codes) {
-  constexpr int size = Vector::lanes * bits / 8;
-  __m128i bytes = bytesFrom(codes);
-  if (bits == 4) {
-    const __m128i pairs = _mm_maddubs_epi16(bytes, _mm_set1_epi16(0x0110));
-    bytes = _mm_packus_epi16(pairs, pairs);
-  }
-  memcpy(to, &bytes, size);
+FETTLE_FN Lanes32 packedCodes(Lanes32 bytes) {
+  return bits == 8 ? bytes : pairedNibbles(bytes);
 }
 
 // One block to floats; scratch is written to the end of its last vector.
 template <class Codec, int bits>
 static inline void decodeBlock(const uint8_t* codes, float scale, int n, float* to) {
+  const BlockVectors<Codec> vectors;
   const Vector factor(scale);
   int i = 0;
   for (; i + Vector::lanes <= n; i += Vector::lanes) {
-    (Codec::decode(loadCodes<bits>(codes + i * bits / 8)) * factor).store(to + i);
+    (vectors.value(loadCodes<bits>(codes + i * bits / 8, Vector::lanes * bits / 8)) * factor).store(to + i);
   }
   if (i < n) {
-    uint8_t rest[Vector::lanes] = {};
-    memcpy(rest, codes + i * bits / 8, size_t((n - i) * bits + 7) / 8);
-    (Codec::decode(loadCodes<bits>(rest)) * factor).store(to + i);
+    (vectors.value(loadCodes<bits>(codes + i * bits / 8, size_t((n - i) * bits + 7) / 8)) * factor).store(to + i);
   }
 }
 
+// Four vectors at a time, as their codes fill a register.
 template <class Codec, int bits, bool divides>
 static inline void encodeScaled(const float* from, int n, float factor, uint8_t* codes) {
+  constexpr int lanes = Vector::lanes;
+  const BlockVectors<Codec> vectors;
   const Vector by(factor);
-  const auto encoded = [&](Vector x) { return Codec::encode(divides ? x / by : x * by); };
+  const auto encoded = [&](const auto& loaded) {
+    Lanes32 of[4];
+    for (int k = 0; k < 4; k++) {
+      const Vector x = loaded(k * lanes);
+      of[k] = vectors.codes(divides ? x / by : x * by);
+    }
+    return packedCodes<bits>(bytesOfLanes<BlockVectors<Codec>::packsSigned>(of[0], of[1], of[2], of[3]));
+  };
   int i = 0;
-  for (; i + Vector::lanes <= n; i += Vector::lanes) {
-    storeCodes<bits>(codes + i * bits / 8, encoded(Vector::load(from + i)));
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    const Lanes32 bytes = encoded([&](int at) { return Vector::load(from + i + at); });
+    memcpy(codes + i * bits / 8, &bytes, size_t(4 * lanes * bits / 8));
   }
   if (i < n) {
-    uint8_t rest[Vector::lanes];
-    storeCodes<bits>(rest, encoded(Vector::loadPart(from + i, n - i)));
-    memcpy(codes + i * bits / 8, rest, size_t((n - i) * bits + 7) / 8);
+    const Lanes32 bytes = encoded([&](int at) {
+      const int left = n - i - at;
+      return left <= 0 ? Vector(0.0f) : left < lanes ? Vector::loadPart(from + i + at, left) : Vector::load(from + i + at);
+    });
+    memcpy(codes + i * bits / 8, &bytes, size_t((n - i) * bits + 7) / 8);
   }
 }
 
@@ -102,22 +72,21 @@ static inline void encodeScaled(const float* from, int n, float factor, uint8_t*
 static inline float largestMagnitude(const float* x, int n) {
   constexpr int chains = 4;
   constexpr int stride = chains * Vector::lanes;
-  Magnitudes largest[chains];
-  for (int k = 0; k < chains; k++) largest[k] = magnitudesOf(Vector(0.0f));
+  Lanes32 largest[chains];
+  for (int k = 0; k < chains; k++) largest[k] = lanesOf(0);
   int i = 0;
   for (; i + stride <= n; i += stride) {
     for (int k = 0; k < chains; k++) {
-      largest[k] = larger(largest[k], magnitudesOf(Vector::load(x + i + k * Vector::lanes)));
+      largest[k] = largerOf(largest[k], magnitudesOf(Vector::load(x + i + k * Vector::lanes)));
     }
   }
-  for (; i + Vector::lanes <= n; i += Vector::lanes) largest[0] = larger(largest[0], magnitudesOf(Vector::load(x + i)));
-  if (i < n) largest[0] = larger(largest[0], magnitudesOf(Vector::loadPart(x + i, n - i)));
-  return largestOf(larger(larger(largest[0], largest[1]), larger(largest[2], largest[3])));
+  for (; i + Vector::lanes <= n; i += Vector::lanes) largest[0] = largerOf(largest[0], magnitudesOf(Vector::load(x + i)));
+  if (i < n) largest[0] = largerOf(largest[0], magnitudesOf(Vector::loadPart(x + i, n - i)));
+  return floatOf(uint32_t(largestLane(largerOf(largerOf(largest[0], largest[1]), largerOf(largest[2], largest[3])))));
 }
 
 template <class Codec, int bits>
-static inline void encodeBlock(const float* from, int n, bool whole, uint8_t* codes, float* scale) {
-  const float largest = largestMagnitude(from, n);
+static inline void encodeBlock(const float* from, int n, float largest, bool whole, uint8_t* codes, float* scale) {
   if (!isFinite(bitsOf(largest))) {
     *scale = __builtin_nanf("");
     const int zero = int(Codec::encode(0.0f));
@@ -163,10 +132,16 @@ static inline void encodeBlock(const float* from, int n, bool whole, uint8_t* co
   withCodec(operand.dtype, [&](auto codec) {
     using Codec = decltype(codec);
     constexpr int bits = codeBits<Codec>;
-    for (int at = 0, block = 0; at < n; at += int(span.size), block++) {
-      const int count = n - at < int(span.size) ? n - at : int(span.size);
-      encodeBlock<Codec, bits>(from + at, count, count == span.size, span.codes + int64_t(at) * bits / 8,
+    const int size = int(span.size);
+    const auto countAt = [&](int at) { return n - at < size ? n - at : size; };
+    float largest = largestMagnitude(from, countAt(0));
+    for (int at = 0, block = 0; at < n; at += size, block++) {
+      // The next block's first: its scale's long chain of operations then runs beside this block's codes.
+      const int next = at + size;
+      const float nextLargest = next < n ? largestMagnitude(from + next, countAt(next)) : 0.0f;
+      encodeBlock<Codec, bits>(from + at, countAt(at), largest, countAt(at) == size, span.codes + int64_t(at) * bits / 8,
                                span.scales + block);
+      largest = nextLargest;
     }
   });
 }

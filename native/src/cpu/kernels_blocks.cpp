@@ -19,7 +19,8 @@ struct CpuKernel<BlockEncode> {
       }
       withCodec(call.integer[1], [&](auto codec) {
         using Codec = decltype(codec);
-        encodeBlock<Codec, codeBits<Codec>>(arrayOf<const float>(call, 0) + block.first, int(block.n), block.whole,
+        const float* x = arrayOf<const float>(call, 0) + block.first;
+        encodeBlock<Codec, codeBits<Codec>>(x, int(block.n), largestMagnitude(x, int(block.n)), block.whole,
                                             arrayOf<uint8_t>(call, 1) + block.first * bits / 8,
                                             arrayOf<float>(call, 2) + unit);
       });

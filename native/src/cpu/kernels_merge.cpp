@@ -4,6 +4,8 @@
 #include "cpu/codec.h"
 #include "cpu/kernel_tier.h"
 #include "cpu/reduce.h"
+#include "cpu/stream.h"
+#include "cpu/wide.h"
 #include "kernels/merge/averages.h"
 #include "kernels/merge/merges.h"
 #include "kernels/merge/row_normalize.h"
@@ -80,10 +82,53 @@ FETTLE_FN int mergeAt(const MergeFactors& c, int models, bool begins, bool ends,
   return 0;
 }
 
+// A merge of floats in one call, a vector at a time; answers how many elements were 0 / 0. What is streamed starts at a vector's
+// boundary.
+template <class M, bool streams>
+FETTLE_FN int mergeWhole(const MergeFactors& c, int models, const MergeTile& tile, int n) {
+  int undecided = 0;
+  for (int i = 0; i < n; i += Vector::lanes) {
+    Doubles low[M::sums], high[M::sums];
+    for (int s = 0; s < M::sums; s++) low[s] = high[s] = Doubles(M::start(c));
+    const auto halves = [&](const float* from, bool there, Doubles& first, Doubles& second) {
+      if (!there) return;
+      first = Doubles::widen(from + i);
+      second = Doubles::widen(from + i + Doubles::lanes);
+    };
+    Doubles base[2] = {Doubles(0.0), Doubles(0.0)}, baseWeight[2] = {Doubles(0.0), Doubles(0.0)};
+    halves(tile.base, M::based, base[0], base[1]);
+    halves(tile.baseWeight, M::based && M::weighted, baseWeight[0], baseWeight[1]);
+    for (int k = 0; k < models; k++) {
+      Doubles x[2] = {Doubles(0.0), Doubles(0.0)}, weight[2] = {Doubles(0.0), Doubles(0.0)};
+      halves(tile.model[k], true, x[0], x[1]);
+      halves(tile.weight[M::weighted ? k : 0], M::weighted, weight[0], weight[1]);
+      M::add(c, k, x[0], weight[0], base[0], baseWeight[0], low);
+      M::add(c, k, x[1], weight[1], base[1], baseWeight[1], high);
+    }
+    const Vector result = Wide(M::finish(c, base[0], baseWeight[0], low), M::finish(c, base[1], baseWeight[1], high)).narrow();
+    if (streams) {
+      streamVector(tile.out + i, result);
+    } else {
+      result.store(tile.out + i);
+    }
+    constexpr int counted = M::sums > 1 ? 1 : 0;
+    if (M::counts) undecided += countOf(low[counted] == Doubles(0.0)) + countOf(high[counted] == Doubles(0.0));
+  }
+  return undecided;
+}
+
 }  // namespace
 
 template <class M>
 struct CpuKernel<Merge<M>> {
+  // The same for as many models as most merges have, whose loop is then none.
+  template <bool streams>
+  FETTLE_FN int whole(const MergeFactors& c, int models, const MergeTile& tile, int n) {
+    if (models == 2) return mergeWhole<M, streams>(c, 2, tile, n);
+    if (models == 4) return mergeWhole<M, streams>(c, 4, tile, n);
+    return mergeWhole<M, streams>(c, models, tile, n);
+  }
+
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     alignas(64) float scratch[12][mergeStride];
     alignas(64) float extra[3][mergeStride];
@@ -92,6 +137,7 @@ struct CpuKernel<Merge<M>> {
     const int models = int(call.integer[MergeSlot::models]);
     const bool begins = call.integer[MergeSlot::begins] != 0;
     const bool ends = call.integer[MergeSlot::ends] != 0;
+    const bool large = call.elements[MergeSlot::out] * int64_t(sizeof(float)) >= streamedBytes;
     int undecided = 0;
     for (int64_t first = at.first; first < at.last; first += mergeTile) {
       const int n = int(smaller(mergeTile, at.last - first));
@@ -113,12 +159,18 @@ struct CpuKernel<Merge<M>> {
       }
       if (ends) tile.out = placeSlot(call, MergeSlot::out, first, extra[2]);
       int i = 0;
+      if (begins && ends) {
+        i = n - n % Vector::lanes;
+        const bool streams = call.dtype[MergeSlot::out] == FETTLE_F32 && large && floatsToBoundary(tile.out) == 0;
+        undecided += streams ? whole<true>(c, models, tile, i) : whole<false>(c, models, tile, i);
+      }
       for (; i + Doubles::lanes <= n; i += Doubles::lanes) {
         undecided += mergeAt<M, Doubles>(c, models, begins, ends, tile, i);
       }
       for (; i < n; i++) undecided += mergeAt<M, double>(c, models, begins, ends, tile, i);
       if (ends) storeSlot(call, MergeSlot::out, first, n, tile.out);
     }
+    if (large) streamEnd();
     if (M::counts && ends) arrayOf<double>(call, MergeSlot::extra)[at.first / FETTLE_CHUNK] = double(undecided);
   }
   static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {

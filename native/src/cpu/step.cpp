@@ -11,6 +11,7 @@
 #include "cpu/codec.h"
 #include "cpu/pieces.h"
 #include "cpu/reduce.h"
+#include "cpu/rule_entry.h"
 #include "cpu/tile.h"
 #include "fettle/fettle.h"
 #include "rules/all.h"
@@ -164,6 +165,26 @@ void updateStaged(const fettle_plan& plan, const RuleEntry& rule, const fettle_t
   }
 }
 
+// The rule over as many whole blocks as its states have from a block's start on, if all of them are stored linearly in 8 bits and
+// nothing else is done. Answers how many elements that were.
+int64_t updateLinearBlocks(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor& tensor,
+                           const float* coefficients, int64_t first, int64_t n) {
+  const int64_t size = tensor.state[0].block_size;
+  if (rule.states == 0 || size <= 0 || size % Vector::lanes != 0 || size > largestLinearBlock) return 0;
+  LinearState states[FETTLE_MAX_STATES];
+  for (int k = 0; k < rule.states; k++) {
+    const fettle_operand& state = tensor.state[k];
+    const bool positive = state.dtype == FETTLE_LINEAR8_POSITIVE;
+    if ((state.dtype != FETTLE_LINEAR8 && !positive) || state.block_size != size) return 0;
+    const BlockSpan span = blocksAt(tensor, state, first);
+    states[k] = {span.codes, span.scales, positive};
+  }
+  const Tile tile = tileAt(plan, rule, tensor, first, n / size * size);
+  if (!tile.isBare() || tile.p.dtype != FETTLE_F32 || tile.g.dtype != FETTLE_F32 || isDrawn(tensor.parameter)) return 0;
+  rule.updateLinear(coefficients, tile, states, size);
+  return tile.n;
+}
+
 // The whole pipeline over elements first .. last of a tensor.
 void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, const float* coefficients, int64_t first,
                int64_t last) {
@@ -174,6 +195,7 @@ void applySpan(const fettle_plan& plan, const fettle_tensor& tensor, const float
     updateWhole(rule, tensor, coefficients, tileAt(plan, rule, tensor, first, last - first));
     return;
   }
+  first += updateLinearBlocks(plan, rule, tensor, coefficients, first, last - first);
   for (int64_t at = first; at < last; at += elements) {
     updateStaged(plan, rule, tensor, written, coefficients, at, int(least(elements, last - at)));
   }

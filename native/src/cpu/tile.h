@@ -117,9 +117,9 @@ static void updateTile(const float* coefficients, const Prologue& prologue, cons
   updateVectors<R, anyFormat, anyFormat, anyFormat, false>(coefficients, prologue, tile);
 }
 
-// Has element i of an array come near; it may lie behind the end.
+// Has element i of an array come near, to the second cache; it may lie behind the end.
 FETTLE_FN void fetch(const Array& array, int64_t i) {
-  _mm_prefetch(array.data + i * (array.dtype == FETTLE_F32 ? 4 : 2), _MM_HINT_T0);
+  _mm_prefetch(array.data + i * (array.dtype == FETTLE_F32 ? 4 : 2), _MM_HINT_T1);
 }
 
 // Adds what gather k makes of a tile to the lanes of each sum; the tile's first element belongs to lane 0. A plain tile
@@ -181,29 +181,6 @@ static void gatherTile(int k, const float* coefficients, const Prologue& prologu
     if (gatherKnown<R, FETTLE_BF16, FETTLE_BF16>(k, coefficients, prologue, tile, lanes)) return;
     gatherVectors<R, anyFormat, anyFormat, anyFormat, false>(k, coefficients, prologue, tile, lanes);
   }
-}
-
-// A rule as the driver sees it. Formats and epilogues are switches that a loop of any rule has, so they add and do not
-// multiply.
-struct RuleEntry {
-  int states;
-  int gathers;
-  int sums;
-  bool maximum;
-  bool rowwise;
-  void (*prepare)(const StepContext&, float*);
-  void (*combine)(int, const StepContext&, const double*, float*);
-  double (*score)(const StepContext&, const double*);
-  void (*row)(int, const StepContext&, const float*, const Row&);
-  void (*enterRow)(const float*, float*);
-  void (*gather)(int, const float*, const Prologue&, const Tile&, Lanes*);
-  void (*update)(const float*, const Prologue&, const Tile&);
-};
-
-template <class R>
-constexpr RuleEntry entryOf() {
-  return {R::states,      R::gathers,  R::sums,       R::maximum,  R::rowwise,    prepareRule<R>,
-          combineRule<R>, scoreRow<R>, combineRow<R>, enterRow<R>, gatherTile<R>, updateTile<R>};
 }
 
 }  // namespace FETTLE_TIER
