@@ -4,6 +4,7 @@
 #include "kernels/estimators/layers.h"
 #include "kernels/estimators/operations.h"
 #include "kernels/estimators/periodic.h"
+#include "kernels/estimators/stochastic_sign.h"
 
 #define FETTLE_FAMILY "fettle/kernels/estimators.def"
 #include "units_family.cuh"

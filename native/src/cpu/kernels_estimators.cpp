@@ -2,9 +2,12 @@
 #include "cpu/kernel_tier.h"
 #include "cpu/reduce.h"
 #include "core/vector.h"
+#include "cpu/lanes.h"
+#include "cpu/words.h"
 #include "kernels/estimators/layers.h"
 #include "kernels/estimators/operations.h"
 #include "kernels/estimators/periodic.h"
+#include "kernels/estimators/stochastic_sign.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
@@ -62,6 +65,28 @@ struct CpuKernel<RowChunks<Operation>> {
       }
       for (int k = 0; k < Operation::sums; k++) {
         arrayOf<double>(call, partialSums)[unit * Operation::sums + k] = treeSum(buffers.lanes[k].sum, reductionLanes);
+      }
+    }
+  }
+};
+
+template <>
+struct CpuKernel<StochasticSign> {
+  static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
+    const float* w = arrayOf<const float>(call, 0);
+    float* out = arrayOf<float>(call, 1);
+    WordWindow window({uint64_t(call.integer[1]), uint32_t(call.integer[2]), uint32_t(call.integer[3])});
+    const int64_t end = smaller(call.integer[0], last * rowChunk);
+    for (int64_t i = first * rowChunk; i < end; i += Vector::lanes) {
+      const int count = int(smaller(Vector::lanes, end - i));
+      const Vector x = count == Vector::lanes ? Vector::load(w + i) : Vector::loadPart(w + i, count);
+      const Vector needed = Vector(16777216.0f) - highBits24(window.at(i, Vector::lanes));
+      const Vector sign = select(StochasticSign::chances(x) >= needed, Vector(1.0f), Vector(-1.0f));
+      const Vector result = select(x == x, sign, x);
+      if (count == Vector::lanes) {
+        result.store(out + i);
+      } else {
+        result.storePart(out + i, count);
       }
     }
   }

@@ -23,6 +23,33 @@ public final class Binarization {
     scaledSign(backend, weight, null, output);
   }
 
+  /**
+   * BinaryConnect's stochastic sign: 1 with the probability {@code clamp((w + 1) / 2, 0, 1)}, else
+   * -1, by the Philox word of (seed, element, step, stream); the same on every backend. A NaN
+   * stays.
+   *
+   * @param backend what carries it out
+   * @param weight F32, the real weights
+   * @param seed the key
+   * @param step the step, 1 for the first; its low 32 bits count
+   * @param stream a number for tensor and purpose
+   * @param output F32 of the same shape; may be the weight
+   * @throws IllegalArgumentException for a tensor that does not fit; nothing was written
+   */
+  public static void stochasticSign(
+      Backend backend, Tensor weight, long seed, long step, int stream, Tensor output) {
+    Engine engine =
+        new TensorChecks(backend)
+            .like("output", output, weight)
+            .maps("weight", weight, "output", output, DType.F32)
+            .done();
+    engine.run(
+        new KernelCall(EstimatorKernels.STOCHASTIC_SIGN)
+            .arrays(weight, output)
+            .integers(weight.elements(), seed, step, stream)
+            .units(RowCall.chunks(weight.elements()), weight.elements()));
+  }
+
   /** {@code scale * sign(w)}; one scale, or one per filter. */
   public static void scaledSign(Backend backend, Tensor weight, Tensor scale, Tensor output) {
     TensorChecks checks = new TensorChecks(backend).like("output", output, weight);

@@ -12,6 +12,7 @@ import org.fettle.DType;
 import org.fettle.Tensor;
 import org.fettle.internal.Engines;
 import org.fettle.internal.Scratch;
+import org.fettle.recipes.Binarization;
 import org.fettle.recipes.Biper;
 import org.fettle.recipes.CompressedCommunication;
 import org.fettle.recipes.EcoWeights;
@@ -59,6 +60,8 @@ class RecipesSameBitsTest {
       biper.weight(on, x, out);
       results.add(bits(bench.floats(out)));
       biper.weightGradient(on, x, g, out);
+      results.add(bits(bench.floats(out)));
+      Binarization.stochasticSign(on, x, 7, 3, 2, out);
       results.add(bits(bench.floats(out)));
       Tensor codes = bench.tensor(DType.I8, n);
       Tensor scales = bench.tensor(DType.F32, (n + 63) / 64);

@@ -151,6 +151,10 @@ public final class EstimatorKernels {
             }
           });
 
+  /** w to 1 or -1 by chance. */
+  public static final Kernel STOCHASTIC_SIGN =
+      new Kernel("stochastic_sign", LayerTwins::stochasticSign);
+
   /** w, g to g where |w| is at most the factor. */
   public static final Kernel STRAIGHT_THROUGH =
       kernel(

@@ -2,6 +2,7 @@ package org.fettle.internal.kernels;
 
 import org.fettle.Arithmetic;
 import org.fettle.internal.JavaCall;
+import org.fettle.internal.Philox;
 import org.fettle.internal.Windows;
 
 /**
@@ -47,6 +48,27 @@ final class LayerTwins {
         range[1] = x[i] > range[1] ? x[i] : range[1];
       }
       call.array(1).putFloats(2 * unit, range, 2);
+    }
+  }
+
+  static void stochasticSign(JavaCall call, long first, long last) {
+    float[] w = new float[CHUNK];
+    int[] words = new int[4];
+    for (long unit = first; unit < last; unit++) {
+      long start = unit * CHUNK;
+      int n = (int) Math.min(CHUNK, call.integer(0) - start);
+      call.array(0).getFloats(start, w, n);
+      for (int i = 0; i < n; i++) {
+        if (i % 4 == 0) {
+          int step = (int) call.integer(2);
+          Philox.words(call.integer(1), (start + i) / 4, step, (int) call.integer(3), words, 0);
+        }
+        float probability = Arithmetic.fma(w[i], 0.5f, 0.5f);
+        float limited = probability > 0f ? probability < 1f ? probability : 1f : 0f;
+        boolean up = limited * 0x1p24f >= 0x1p24f - (words[i % 4] >>> 8);
+        w[i] = Float.isNaN(w[i]) ? w[i] : up ? 1f : -1f;
+      }
+      call.array(1).putFloats(start, w, n);
     }
   }
 
