@@ -1,5 +1,6 @@
 package org.fettle.replay;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,7 +31,8 @@ final class MethodTable {
 
       <!-- Written by the tests from the registry: do not edit, run them with -Dfettle.docs=write. -->
 
-      Every optimizer rule, by the names under which `Rules.of` and the golden vectors know it.
+      Every optimizer rule, by the names under which `Rules.of` and the golden vectors know it; then what a plan does around the
+      rule; then everything [besides rules](#besides-rules).
 
       * **Kernel**: a line of the registry. A rule whose states or passes depend on an option has several; state, passes and bytes stand in their order.
       * **State**: tensors of the parameter's shape, f32 unless the plan says otherwise; in parentheses the doubles kept per tensor.
@@ -117,7 +119,7 @@ final class MethodTable {
   private MethodTable() {}
 
   /** The whole page. */
-  static String page() {
+  static String page() throws IOException {
     StringBuilder page = new StringBuilder(HEAD);
     Map<String, List<String>> vectors = vectors();
     for (Class<? extends Rule> type : Rules.records()) {
@@ -149,7 +151,7 @@ final class MethodTable {
           numbers(List.of(other.get(0)), vectors),
           other.get(5));
     }
-    return page.toString();
+    return page.append(MethodIndex.section()).toString();
   }
 
   /** The methods of the second table. */
