@@ -3,6 +3,7 @@
 module org.fettle {
   requires com.google.gson;
   requires transitive org.bytedeco.javacpp;
+  requires static org.bytedeco.cuda;
   requires static org.bytedeco.openblas;
   requires ojalgo;
 
