@@ -6,9 +6,10 @@ import java.util.List;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.DType;
-import org.fettle.Device;
 import org.fettle.Range;
 import org.fettle.Tensor;
+import org.fettle.internal.Engine;
+import org.fettle.internal.Scratch;
 import org.fettle.internal.TensorChecks;
 import org.fettle.merge.LinearCombination;
 import org.fettle.recipes.CompressedCommunication;
@@ -16,10 +17,12 @@ import org.fettle.recipes.CompressedCommunication;
 /**
  * The other side of an exchange: the mean of all workers' gradients on one shard, added in the
  * order of the workers, so that it has the same bits on whatever machine and in whatever order the
- * messages came. Host memory.
+ * messages came. All of it is where the backend's tensors are; device memory is freed by {@link
+ * #close}, host memory by the garbage collector.
  */
-public final class GradientDecoder {
+public final class GradientDecoder implements AutoCloseable {
   private final Backend backend;
+  private final Room room;
   private final Compression compression;
   private final ShardLayout layout;
   private final int shard;
@@ -28,43 +31,41 @@ public final class GradientDecoder {
 
   /** Allocates what decoding needs. */
   public GradientDecoder(Backend backend, Compression compression, ShardLayout layout, int shard) {
-    this.backend = hostBackend(backend);
+    this.backend = Objects.requireNonNull(backend, "backend");
     this.compression = Objects.requireNonNull(compression, "compression");
     this.layout = Objects.requireNonNull(layout, "layout");
     Range.check("shard", shard, shard >= 0 && shard < layout.shards(), "below " + layout.shards());
     this.shard = shard;
+    room = new Room(backend);
     boolean sparse = compression == Compression.LARGEST;
-    everything = Tensor.allocate(DType.F32, sparse ? layout.elements() : 0);
-    ones = Tensor.allocate(DType.F32, layout.shardElements() / Compression.BLOCK);
-    ByteBuffer ones = this.ones.buffer();
-    while (ones.hasRemaining()) {
-      ones.putFloat(1);
+    everything = room.tensor(DType.F32, sparse ? layout.elements() : 0);
+    boolean votes = compression == Compression.MAJORITY;
+    ones = room.tensor(DType.F32, votes ? layout.shardElements() / Compression.BLOCK : 0);
+    if (votes) {
+      ByteBuffer bytes = Room.bytes(Math.toIntExact(ones.bytes()));
+      while (bytes.hasRemaining()) {
+        bytes.putFloat(1);
+      }
+      room.engine().write(ones, 0, bytes.flip());
     }
-  }
-
-  static Backend hostBackend(Backend backend) {
-    if (!Objects.requireNonNull(backend, "backend").device().equals(Device.CPU)) {
-      throw new IllegalArgumentException(
-          "backend is " + backend.name() + ": expected one of host memory");
-    }
-    return backend;
   }
 
   /**
    * The mean; of {@link Compression#MAJORITY} the sign of the sum of signs.
    *
    * @param messages of all workers, in their order; their split part cut to this shard
-   * @param mean F32, one shard, in a direct buffer
+   * @param mean F32, one shard; a direct buffer of the host, or memory of the backend's device
    * @throws IllegalArgumentException if a message or the mean does not fit; nothing was written
    */
   public void mean(List<GradientEncoder.Message> messages, Tensor mean) {
+    room.checkOpen("decoder");
     Range.check("number of messages", messages.size(), !messages.isEmpty(), ">= 1");
     double weight = 1.0 / messages.size();
     if (mean.elements() != layout.shardElements() || mean.dtype() != DType.F32) {
       throw new IllegalArgumentException(
           "mean " + mean + ": expected F32[" + layout.shardElements() + "]");
     }
-    buffered("mean", mean);
+    reachable("mean", mean);
     for (int i = 0; i < messages.size(); i++) {
       check("message " + i, messages.get(i));
     }
@@ -79,7 +80,7 @@ public final class GradientDecoder {
         LinearCombination.combine(backend, gradients, weights, mean);
       }
       case INT8 -> {
-        clear(mean);
+        room.engine().clear(mean);
         for (GradientEncoder.Message message : messages) {
           CompressedCommunication.addBlocks(
               backend,
@@ -91,20 +92,20 @@ public final class GradientDecoder {
         }
       }
       case SIGN -> {
-        clear(mean);
+        room.engine().clear(mean);
         for (GradientEncoder.Message message : messages) {
-          double scale = message.whole().get(0).buffer().getDouble(0);
+          double scale = room.read(message.whole().get(0));
           CompressedCommunication.addSigns(backend, message.split().get(0), scale, weight, mean);
         }
       }
       case MAJORITY -> majority(messages, mean);
       case LARGEST -> {
-        clear(everything);
+        room.engine().clear(everything);
         for (GradientEncoder.Message message : messages) {
           CompressedCommunication.addSparse(
               backend, message.whole().get(0), message.whole().get(1), weight, everything);
         }
-        mean.buffer().put(layout.shard(everything, shard).buffer());
+        room.engine().copy(layout.shard(everything, shard), mean);
       }
     }
   }
@@ -140,7 +141,7 @@ public final class GradientDecoder {
     }
   }
 
-  private static void parts(String name, List<Tensor> parts, DType[] dtypes, long... elements) {
+  private void parts(String name, List<Tensor> parts, DType[] dtypes, long... elements) {
     boolean fits = parts.size() == dtypes.length;
     for (int i = 0; fits && i < dtypes.length; i++) {
       fits = parts.get(i).dtype() == dtypes[i] && parts.get(i).elements() == elements[i];
@@ -156,37 +157,40 @@ public final class GradientDecoder {
               + Arrays.toString(elements)
               + " elements");
     }
-    parts.forEach(part -> buffered(name, part));
+    parts.forEach(part -> reachable(name, part));
   }
 
-  private static void buffered(String name, Tensor tensor) {
-    if (tensor.buffer() == null) {
+  private void reachable(String name, Tensor tensor) {
+    if (!tensor.device().equals(backend.device())) {
+      throw new IllegalArgumentException(
+          name + " holds " + tensor + ": expected it on " + backend.device());
+    }
+    if (room.isHost() && tensor.buffer() == null) {
       throw new IllegalArgumentException(
           name + " holds " + tensor + ", which is at an address: expected a direct buffer");
     }
   }
 
   private void majority(List<GradientEncoder.Message> messages, Tensor mean) {
+    Engine engine = room.engine();
     long elements = mean.elements();
-    Tensor bits = Tensor.allocate(DType.U8, messages.size(), elements / 8);
-    ByteBuffer rows = bits.buffer();
-    for (GradientEncoder.Message message : messages) {
-      rows.put(message.split().get(0).buffer());
+    try (Scratch scratch = new Scratch(engine)) {
+      Tensor bits = scratch.tensor(DType.U8, messages.size(), elements / 8);
+      for (int i = 0; i < messages.size(); i++) {
+        Tensor row = ShardLayout.part(bits, i * (elements / 8), elements / 8, elements / 8);
+        engine.copy(messages.get(i).split().get(0), row);
+      }
+      Tensor votes = scratch.tensor(DType.I32, elements);
+      Tensor direction = scratch.tensor(DType.I8, elements);
+      CompressedCommunication.majority(backend, bits, votes, direction);
+      engine.clear(mean);
+      CompressedCommunication.addBlocks(backend, direction, ones, Compression.BLOCK, 1, mean);
     }
-    Tensor votes = Tensor.allocate(DType.I32, elements);
-    Tensor direction = Tensor.allocate(DType.I8, elements);
-    CompressedCommunication.majority(backend, bits, votes, direction);
-    clear(mean);
-    CompressedCommunication.addBlocks(backend, direction, ones, Compression.BLOCK, 1, mean);
   }
 
-  private static void clear(Tensor tensor) {
-    ByteBuffer bytes = tensor.buffer();
-    while (bytes.remaining() >= Long.BYTES) {
-      bytes.putLong(0);
-    }
-    while (bytes.hasRemaining()) {
-      bytes.put((byte) 0);
-    }
+  /** Frees device memory. */
+  @Override
+  public void close() {
+    room.close();
   }
 }

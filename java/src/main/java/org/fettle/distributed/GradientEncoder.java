@@ -4,19 +4,20 @@ import java.util.List;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.DType;
-import org.fettle.Device;
 import org.fettle.Tensor;
 import org.fettle.merge.LinearCombination;
 import org.fettle.recipes.CompressedCommunication;
 
 /**
  * One worker's side of an exchange of gradients: encodes its flat gradient into buffers for the
- * wire, and keeps what it did not send for the next step. Host memory.
+ * wire, and keeps what it did not send for the next step. All of it is where the backend's tensors
+ * are; device memory is freed by {@link #close}, host memory by the garbage collector.
  */
-public final class GradientEncoder {
+public final class GradientEncoder implements AutoCloseable {
   private static final double[] ONE = {1};
 
   private final Backend backend;
+  private final Room room;
   private final Compression compression;
   private final long elements;
   private final Tensor error;
@@ -29,30 +30,30 @@ public final class GradientEncoder {
    * @param elements of the flat gradient: {@link ShardLayout#elements}
    */
   public GradientEncoder(Backend backend, Compression compression, long elements) {
-    this.backend = GradientDecoder.hostBackend(backend);
+    this.backend = Objects.requireNonNull(backend, "backend");
     this.compression = Objects.requireNonNull(compression, "compression");
     if (elements < 1 || elements % ShardLayout.ALIGNMENT != 0) {
       throw new IllegalArgumentException(
           elements + " elements: expected a multiple of " + ShardLayout.ALIGNMENT);
     }
     this.elements = elements;
-    error = Tensor.allocate(DType.F32, compression.hasMemory() ? elements : 0);
+    room = new Room(backend);
+    error = room.tensor(DType.F32, compression.hasMemory() ? elements : 0);
     split =
         switch (compression) {
           case F32, LARGEST -> List.of();
-          case BF16 -> List.of(Tensor.allocate(DType.BF16, elements));
+          case BF16 -> List.of(room.tensor(DType.BF16, elements));
           case INT8 ->
               List.of(
-                  Tensor.allocate(DType.I8, elements),
-                  Tensor.allocate(DType.F32, elements / Compression.BLOCK));
-          case SIGN, MAJORITY -> List.of(Tensor.allocate(DType.BIT, elements));
+                  room.tensor(DType.I8, elements),
+                  room.tensor(DType.F32, elements / Compression.BLOCK));
+          case SIGN, MAJORITY -> List.of(room.tensor(DType.BIT, elements));
         };
     long sent = elements / Compression.LARGEST_OF;
     whole =
         switch (compression) {
-          case SIGN -> List.of(Tensor.allocate(DType.F64, 1));
-          case LARGEST ->
-              List.of(Tensor.allocate(DType.I32, sent), Tensor.allocate(DType.F32, sent));
+          case SIGN -> List.of(room.tensor(DType.F64, 1));
+          case LARGEST -> List.of(room.tensor(DType.I32, sent), room.tensor(DType.F32, sent));
           default -> List.of();
         };
   }
@@ -60,7 +61,8 @@ public final class GradientEncoder {
   /**
    * Encodes a gradient.
    *
-   * @param gradient F32, flat, of the encoder's length; F32 compression sends it from where it is
+   * @param gradient F32, flat, of the encoder's length, on the backend's device; F32 compression
+   *     sends it from where it is
    * @return what to send: views of the encoder's buffers, or of the gradient, which the next call
    *     overwrites
    */
@@ -69,10 +71,11 @@ public final class GradientEncoder {
     if (gradient.dtype() != DType.F32
         || gradient.rank() != 1
         || gradient.elements() != elements
-        || !gradient.device().equals(Device.CPU)) {
+        || !gradient.device().equals(backend.device())) {
       throw new IllegalArgumentException(
-          "gradient " + gradient + ": expected F32[" + elements + "] in host memory");
+          "gradient " + gradient + ": expected F32[" + elements + "] on " + backend.device());
     }
+    room.checkOpen("encoder");
     switch (compression) {
       case F32 -> {
         return new Message(List.of(gradient), whole);
@@ -83,7 +86,7 @@ public final class GradientEncoder {
               backend, gradient, error, Compression.BLOCK, split.get(0), split.get(1));
       case SIGN -> {
         double scale = CompressedCommunication.encodeSigns(backend, gradient, error, split.get(0));
-        whole.get(0).buffer().putDouble(0, scale);
+        room.write(whole.get(0), scale);
       }
       case MAJORITY -> CompressedCommunication.packSigns(backend, gradient, split.get(0));
       case LARGEST ->
@@ -98,6 +101,12 @@ public final class GradientEncoder {
    */
   public Tensor error() {
     return error;
+  }
+
+  /** Frees device memory: the error's, and that of the messages. */
+  @Override
+  public void close() {
+    room.close();
   }
 
   /**

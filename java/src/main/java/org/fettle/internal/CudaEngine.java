@@ -109,6 +109,31 @@ public final class CudaEngine implements Engine {
     from.position(from.limit());
   }
 
+  @Override
+  public void clear(Tensor tensor) {
+    try (CudaCall call = new CudaCall(0)) {
+      call.check(
+          Native.cudaFill(
+              cuda,
+              index,
+              tensor.address(),
+              0,
+              tensor.bytes(),
+              0,
+              call.reason(),
+              CudaCall.REASON_BYTES),
+          "zeroing " + tensor.bytes() + " bytes");
+      call.check(
+          Native.cudaStreamSynchronize(cuda, index, 0, call.reason(), CudaCall.REASON_BYTES),
+          "zeroing " + tensor.bytes() + " bytes");
+    }
+  }
+
+  @Override
+  public void copy(Tensor from, Tensor to) {
+    copy(to.address(), from.address(), from.bytes());
+  }
+
   private void copy(long to, long from, long bytes) {
     try (CudaCall call = new CudaCall(0)) {
       call.check(

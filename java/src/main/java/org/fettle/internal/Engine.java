@@ -7,6 +7,9 @@ import org.fettle.Tensor;
 
 /** What a backend must be able to do. Implemented once per backend. */
 public sealed interface Engine permits JavaEngine, CpuEngine, CudaEngine {
+  /** Bytes that {@link #clear} and {@link #copy} move at once. */
+  int COPY_BYTES = 1 << 16;
+
   /** The backend's name. */
   String name();
 
@@ -55,6 +58,25 @@ public sealed interface Engine permits JavaEngine, CpuEngine, CudaEngine {
 
   /** Copies the buffer's remaining bytes into a tensor. */
   void write(Tensor to, long offset, ByteBuffer from);
+
+  /** Sets all bytes of a tensor to 0. */
+  default void clear(Tensor tensor) {
+    ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(tensor.bytes(), COPY_BYTES));
+    for (long offset = 0; offset < tensor.bytes(); offset += zeros.capacity()) {
+      zeros.clear().limit((int) Math.min(zeros.capacity(), tensor.bytes() - offset));
+      write(tensor, offset, zeros);
+    }
+  }
+
+  /** Copies the bytes of a tensor into another one that has as many. */
+  default void copy(Tensor from, Tensor to) {
+    ByteBuffer bytes = ByteBuffer.allocateDirect((int) Math.min(from.bytes(), COPY_BYTES));
+    for (long offset = 0; offset < from.bytes(); offset += bytes.capacity()) {
+      bytes.clear().limit((int) Math.min(bytes.capacity(), from.bytes() - offset));
+      read(from, offset, bytes);
+      write(to, offset, bytes.flip());
+    }
+  }
 
   /** Lays out a validated batch of primitives. */
   BatchRunner open(Batch batch);

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.fettle.Backend;
 import org.fettle.DType;
+import org.fettle.Device;
 import org.fettle.Parameter;
 import org.fettle.Plan;
 import org.fettle.Tensor;
@@ -110,6 +111,13 @@ class ShardsMisuseTest {
     }
     Tensor square = Tensor.allocate(DType.F32, 2, LAYOUT.elements() / 2);
     refused(() -> encoder.encode(square), "gradient");
+    // Only the address is looked at, and refused.
+    long n = LAYOUT.elements();
+    Device device = Device.cuda(0);
+    Tensor elsewhere = Tensor.ofAddress(4096, 4 * n, null, device, DType.F32, n);
+    refused(() -> encoder.encode(elsewhere), "gradient", "on cuda:0", "on cpu");
+    Tensor meanElsewhere = LAYOUT.shard(elsewhere, 0);
+    refused(() -> decoder.mean(List.of(good), meanElsewhere), "mean", "on cuda:0", "on cpu");
     decoder.mean(List.of(good, good), mean);
     memory.get(0, after);
     for (int i = 0; i < after.length; i++) {
@@ -117,6 +125,16 @@ class ShardsMisuseTest {
         assertEquals(77, after[i], "byte " + i);
       }
     }
+    encoder.close();
+    decoder.close();
+    encoder.close();
+    closed(() -> encoder.encode(gradient), "encoder is closed");
+    closed(() -> decoder.mean(List.of(good), mean), "decoder is closed");
+  }
+
+  private static void closed(Executable call, String message) {
+    Throwable error = assertThrows(IllegalStateException.class, call);
+    assertEquals(message, error.getMessage());
   }
 
   private static void refused(Executable call, String... parts) {

@@ -1,5 +1,6 @@
 package org.fettle.distributed;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -12,9 +13,11 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import org.fettle.Backend;
 import org.fettle.DType;
+import org.fettle.Device;
 import org.fettle.Parameter;
 import org.fettle.Plan;
 import org.fettle.Tensor;
+import org.fettle.replay.Workbench;
 import org.fettle.rules.AdamW;
 import org.fettle.testkit.Machine;
 import org.junit.jupiter.api.Test;
@@ -98,65 +101,86 @@ class ShardsTest {
   void meansAreTheSameOnEveryBackendAndOfTheRightSize() {
     ShardLayout layout = ShardLayout.of(WORKERS, SIZES);
     for (Compression compression : Compression.values()) {
-      ByteBuffer first = null;
+      float[] first = null;
       for (Backend backend : Machine.backends()) {
-        Tensor mean = exchange(backend, compression, layout);
-        ByteBuffer bytes = mean.buffer();
+        float[] mean = exchange(backend.name(), compression, layout);
         if (first == null) {
-          first = bytes;
+          first = mean;
         }
-        assertEquals(-1, first.mismatch(bytes), compression + " on " + backend.name());
+        assertArrayEquals(first, mean, compression + " on " + backend.name());
       }
     }
   }
 
   /** Three steps with error feedback; the last mean, of all shards. */
-  private static Tensor exchange(Backend backend, Compression compression, ShardLayout layout) {
+  private static float[] exchange(String backend, Compression compression, ShardLayout layout) {
     List<GradientEncoder> encoders = new ArrayList<>();
-    for (int worker = 0; worker < WORKERS; worker++) {
-      encoders.add(new GradientEncoder(backend, compression, layout.elements()));
-    }
-    Tensor mean = Tensor.allocate(DType.F32, layout.elements());
-    double[] wanted = new double[(int) layout.elements()];
-    double[] got = new double[wanted.length];
-    for (int step = 0; step < 3; step++) {
-      List<GradientEncoder.Message> messages = new ArrayList<>();
+    List<GradientDecoder> decoders = new ArrayList<>();
+    try (Workbench bench = new Workbench(backend)) {
+      int elements = (int) layout.elements();
+      List<Tensor> gradients = new ArrayList<>();
       for (int worker = 0; worker < WORKERS; worker++) {
-        Tensor gradient = random(layout.elements(), 10L * step + worker);
-        for (int i = 0; i < wanted.length; i++) {
-          wanted[i] += gradient.buffer().getFloat(4 * i) / WORKERS;
+        encoders.add(new GradientEncoder(bench.backend(), compression, elements));
+        decoders.add(new GradientDecoder(bench.backend(), compression, layout, worker));
+        gradients.add(direct(bench, elements));
+      }
+      Tensor mean = direct(bench, elements);
+      double[] wanted = new double[elements];
+      double[] got = new double[elements];
+      for (int step = 0; step < 3; step++) {
+        List<GradientEncoder.Message> messages = new ArrayList<>();
+        for (int worker = 0; worker < WORKERS; worker++) {
+          float[] gradient = new float[elements];
+          random(elements, 10L * step + worker).buffer().asFloatBuffer().get(gradient);
+          for (int i = 0; i < elements; i++) {
+            wanted[i] += gradient[i] / WORKERS;
+          }
+          bench.put(gradients.get(worker), gradient);
+          messages.add(encoders.get(worker).encode(gradients.get(worker)));
         }
-        messages.add(encoders.get(worker).encode(gradient));
+        for (int shard = 0; shard < WORKERS; shard++) {
+          int own = shard;
+          decoders
+              .get(shard)
+              .mean(
+                  messages.stream().map(message -> message.forShards(layout, own, 1)).toList(),
+                  layout.shard(mean, shard));
+        }
+        float[] means = bench.floats(mean);
+        for (int i = 0; i < elements; i++) {
+          got[i] += means[i];
+        }
       }
-      for (int shard = 0; shard < WORKERS; shard++) {
-        int own = shard;
-        new GradientDecoder(backend, compression, layout, shard)
-            .mean(
-                messages.stream().map(message -> message.forShards(layout, own, 1)).toList(),
-                layout.shard(mean, shard));
+      float[] last = bench.floats(mean);
+      if (compression == Compression.MAJORITY) {
+        for (float vote : last) {
+          assertTrue(vote == 1 || vote == 0 || vote == -1, "vote " + vote);
+        }
+        return last;
       }
-      for (int i = 0; i < got.length; i++) {
-        got[i] += mean.buffer().getFloat(4 * i);
-      }
-    }
-    if (compression != Compression.MAJORITY) {
       // What was sent and what is still kept make up all that there was.
       for (GradientEncoder encoder : encoders) {
-        for (int i = 0; i < encoder.error().elements(); i++) {
-          got[i] += encoder.error().buffer().getFloat(4 * i) / WORKERS;
+        float[] error = bench.floats(encoder.error());
+        for (int i = 0; i < error.length; i++) {
+          got[i] += error[i] / WORKERS;
         }
       }
       double tolerance = compression == Compression.BF16 ? 0.05 : 1e-4;
-      for (int i = 0; i < got.length; i++) {
+      for (int i = 0; i < elements; i++) {
         assertEquals(wanted[i], got[i], tolerance, compression + " element " + i);
       }
-    } else {
-      for (int i = 0; i < got.length; i++) {
-        float vote = mean.buffer().getFloat(4 * i);
-        assertTrue(vote == 1 || vote == 0 || vote == -1, "vote " + vote);
-      }
+      return last;
+    } finally {
+      encoders.forEach(GradientEncoder::close);
+      decoders.forEach(GradientDecoder::close);
     }
-    return mean;
+  }
+
+  /** On the host a direct buffer, which a decoder asks for. */
+  private static Tensor direct(Workbench bench, int elements) {
+    return bench.backend().device().equals(Device.CPU)
+        ? Tensor.allocate(DType.F32, elements)
+        : bench.tensor(DType.F32, elements);
   }
 
   @Test
