@@ -2,7 +2,6 @@ package org.fettle.examples.distributed;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.fettle.Backend;
 import org.fettle.Tensor;
 import org.fettle.distributed.Compression;
 import org.fettle.distributed.GradientDecoder;
@@ -14,7 +13,7 @@ import org.fettle.distributed.ShardLayout;
  * Reduce-scatter with a fixed order: every worker's gradient, encoded, cut into shards, sent to the
  * shards' owners, and added there in the order of the workers.
  */
-final class Exchange {
+final class Exchange implements AutoCloseable {
   private final Group group;
   private final Settings settings;
   private final ShardLayout layout;
@@ -29,9 +28,9 @@ final class Exchange {
     this.layout = layout;
     processes = ShardLayout.of(settings.processes());
     for (int i = 0; i < settings.workersHere(); i++) {
-      encoders.add(new GradientEncoder(Backend.best(), compression, layout.elements()));
+      encoders.add(new GradientEncoder(group.backend(), compression, layout.elements()));
       decoders.add(
-          new GradientDecoder(Backend.best(), compression, layout, settings.firstWorker() + i));
+          new GradientDecoder(group.backend(), compression, layout, settings.firstWorker() + i));
       received.add(null);
     }
   }
@@ -58,9 +57,9 @@ final class Exchange {
 
   private Message room(Message message) {
     return new Message(
-        message.split().stream().map(t -> Group.tensor(t.dtype(), t.elements())).toList(),
+        message.split().stream().map(t -> group.tensor(t.dtype(), t.elements())).toList(),
         message.whole().stream()
-            .map(t -> Group.tensor(t.dtype(), t.elements() * settings.processes()))
+            .map(t -> group.tensor(t.dtype(), t.elements() * settings.processes()))
             .toList());
   }
 
@@ -78,5 +77,11 @@ final class Exchange {
       }
     }
     decoders.get(shardHere).mean(messages, mean);
+  }
+
+  @Override
+  public void close() {
+    encoders.forEach(GradientEncoder::close);
+    decoders.forEach(GradientDecoder::close);
   }
 }

@@ -5,13 +5,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** Starts the processes of a run on this machine and says how each of them ended. */
 public final class Launcher {
   private static final int MINUTES = 5;
-
-  private static boolean unpacked;
 
   private final List<Process> processes = new ArrayList<>();
   private final List<Path> logs = new ArrayList<>();
@@ -21,9 +20,10 @@ public final class Launcher {
    *
    * @param scratch a folder for the store and the logs
    * @param arguments of {@link Worker}, without rank, processes and store
+   * @param environment variables besides this process's
    */
-  Launcher(Path scratch, int count, List<String> arguments) throws IOException {
-    unpack(scratch);
+  Launcher(Path scratch, int count, List<String> arguments, Map<String, String> environment)
+      throws IOException {
     Path store = Files.createTempDirectory(scratch, "start").resolve("store");
     for (int rank = 0; rank < count; rank++) {
       List<String> command = command(scratch);
@@ -32,7 +32,7 @@ public final class Launcher {
       command.addAll(arguments);
       Path log = store.resolveSibling("rank-" + rank + ".log");
       logs.add(log);
-      processes.add(start(command, log));
+      processes.add(start(command, log, environment));
     }
   }
 
@@ -46,40 +46,25 @@ public final class Launcher {
     command.add(
         "-Dorg.bytedeco.javacpp.cachedir="
             + System.getProperty("org.bytedeco.javacpp.cachedir", scratch + "/cache"));
+    // Which kernels, and from where, is the launcher's to say.
+    for (String name : System.getProperties().stringPropertyNames()) {
+      if (name.startsWith("fettle.")) {
+        command.add("-D" + name + "=" + System.getProperty(name));
+      }
+    }
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(Worker.class.getName());
     return command;
   }
 
-  private static Process start(List<String> command, Path log) throws IOException {
+  private static Process start(List<String> command, Path log, Map<String, String> environment)
+      throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
     builder.environment().put("OPENBLAS_NUM_THREADS", "1");
     builder.environment().put("OMP_NUM_THREADS", "1");
+    builder.environment().putAll(environment);
     return builder.start();
-  }
-
-  /**
-   * One process alone unpacks the libraries, once: of several, one may map a file that another
-   * still writes, and end with SIGBUS.
-   */
-  private static synchronized void unpack(Path scratch) throws IOException {
-    if (unpacked) {
-      return;
-    }
-    List<String> command = command(scratch);
-    command.add(Worker.UNPACK);
-    Path log = Files.createTempFile(scratch, "unpack", ".log");
-    try {
-      int status = start(command, log).waitFor();
-      if (status != 0) {
-        throw new IOException("libtorch cannot be loaded: " + Files.readString(log));
-      }
-      unpacked = true;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
-    }
   }
 
   Process process(int rank) {
@@ -131,7 +116,7 @@ public final class Launcher {
     if (at >= 0) {
       rest.subList(at, at + 2).clear();
     }
-    Launcher launcher = new Launcher(Files.createTempDirectory("fettle"), count, rest);
+    Launcher launcher = new Launcher(Files.createTempDirectory("fettle"), count, rest, Map.of());
     List<String> failures = launcher.await();
     System.out.print(launcher.log(0));
     failures.forEach(System.out::println);

@@ -26,14 +26,22 @@ final class Measurement {
 
   void run(Compression compression) throws Group.Lost, IOException {
     ShardLayout layout = ShardLayout.of(settings.workers(), settings.measure());
-    Exchange exchange = new Exchange(group, settings, layout, compression);
-    Tensor gradient = Group.tensor(DType.F32, layout.elements());
-    Tensor mean = Group.tensor(DType.F32, layout.shardElements());
-    ByteBuffer bytes = gradient.buffer();
+    try (Exchange exchange = new Exchange(group, settings, layout, compression)) {
+      measure(compression, layout, exchange);
+    }
+  }
+
+  private void measure(Compression compression, ShardLayout layout, Exchange exchange)
+      throws Group.Lost, IOException {
+    Tensor gradient = group.tensor(DType.F32, layout.elements());
+    Tensor mean = group.tensor(DType.F32, layout.shardElements());
+    Tensor host = group.toHost(gradient);
+    ByteBuffer bytes = host.buffer();
     SplittableRandom random = new SplittableRandom(group.rank());
     while (bytes.hasRemaining()) {
       bytes.putFloat((float) (random.nextDouble() - 0.5));
     }
+    group.fromHost(host, gradient);
     long sent = 0;
     long wire = 0;
     long start = 0;

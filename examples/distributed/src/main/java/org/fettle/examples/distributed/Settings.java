@@ -14,7 +14,10 @@ import org.fettle.distributed.Compression;
  * @param processes how many there are: divides the workers
  * @param workers how many there are: a mini-batch is cut into one part per worker, wherever the
  *     worker lives, so that results do not depend on the number of processes
- * @param store where the processes find each other; new for every start
+ * @param store where the processes find each other: {@link Meeting#open}
+ * @param listen this machine's address, at which the others reach this process
+ * @param device {@code cpu} for Gloo; {@code cuda:N} for NCCL, or {@code cuda} for the rank's turn
+ *     among the devices of its machine
  * @param folder for checkpoints
  * @param data folder of an MNIST-like data set
  * @param compressions what is sent; one training run each
@@ -22,15 +25,16 @@ import org.fettle.distributed.Compression;
  * @param batch images of a mini-batch
  * @param saveEvery steps between checkpoints, 0 for none
  * @param resume whether to go on from the last complete checkpoint
- * @param waitRank the process that waits, for a test to kill it; -1 for none
- * @param waitAt in which step
+ * @param fault what goes wrong, for tests; null for nothing
  * @param measure elements of a gradient whose exchange is timed instead of training, 0 to train
  */
 record Settings(
     int rank,
     int processes,
     int workers,
-    Path store,
+    String store,
+    String listen,
+    String device,
     Path folder,
     Path data,
     List<Compression> compressions,
@@ -38,15 +42,39 @@ record Settings(
     int batch,
     int saveEvery,
     boolean resume,
-    int waitRank,
-    int waitAt,
+    Fault fault,
     long measure) {
 
-  /** From {@code --name value} pairs. */
-  static Settings parse(String[] arguments) {
+  /** How a process goes wrong. */
+  enum FaultKind {
+    /** It waits, longer than the others do. */
+    WAIT,
+    /** It throws. */
+    THROW,
+    /** Its JVM ends. */
+    HALT
+  }
+
+  /**
+   * Something that goes wrong, written {@code KIND:RANK:STEP}.
+   *
+   * @param kind how
+   * @param rank in which process
+   * @param step before which step
+   */
+  record Fault(FaultKind kind, int rank, int step) {
+    static Fault parse(String text) {
+      String[] parts = text.split(":", -1);
+      return new Fault(
+          FaultKind.valueOf(parts[0]), Integer.parseInt(parts[1]), Integer.parseInt(parts[2]));
+    }
+  }
+
+  /** From {@code --name value} pairs; of two with one name the last counts. */
+  static Settings parse(List<String> arguments) {
     Map<String, String> given = new HashMap<>();
-    for (int i = 0; i + 1 < arguments.length; i += 2) {
-      given.put(arguments[i], arguments[i + 1]);
+    for (int i = 0; i + 1 < arguments.size(); i += 2) {
+      given.put(arguments.get(i), arguments.get(i + 1));
     }
     List<Compression> compressions = new ArrayList<>();
     for (String name : given.getOrDefault("--send", "F32").split(",", -1)) {
@@ -57,7 +85,9 @@ record Settings(
             number(given, "--rank", 0),
             number(given, "--processes", 1),
             number(given, "--workers", 4),
-            Path.of(given.getOrDefault("--store", "store")),
+            given.getOrDefault("--store", "store"),
+            given.getOrDefault("--listen", "127.0.0.1"),
+            given.getOrDefault("--device", "cpu"),
             Path.of(given.getOrDefault("--folder", "run")),
             Path.of(given.getOrDefault("--data", "/usr/share/datasets/fashion-mnist")),
             List.copyOf(compressions),
@@ -65,8 +95,7 @@ record Settings(
             number(given, "--batch", 64),
             number(given, "--save-every", 0),
             Boolean.parseBoolean(given.get("--resume")),
-            number(given, "--wait-rank", -1),
-            number(given, "--wait-at", -1),
+            given.containsKey("--fault") ? Fault.parse(given.get("--fault")) : null,
             number(given, "--measure", 0));
     if (settings.processes < 1
         || settings.workers % settings.processes != 0

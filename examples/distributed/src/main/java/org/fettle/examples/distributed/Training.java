@@ -18,7 +18,8 @@ import org.fettle.rules.Sgd;
 
 /**
  * One run of one process: ZeRO-1. Every process has all parameters, and the states of its own
- * shards only.
+ * shards only. The model computes on the host; from the gradient on everything stays where the
+ * group sends from.
  */
 final class Training implements AutoCloseable {
   private static final long SEED = 7;
@@ -30,10 +31,12 @@ final class Training implements AutoCloseable {
   private final ShardLayout layout;
   private final Tensor flat;
   private final Tensor gradient;
+  private final Tensor hostGradient;
   private final Tensor own;
   private final Exchange exchange;
   private final List<Tensor> means = new ArrayList<>();
   private final List<Plan> plans = new ArrayList<>();
+  private int firstStep;
 
   Training(Group group, Settings settings, Model model, Compression compression) {
     this.group = group;
@@ -41,11 +44,17 @@ final class Training implements AutoCloseable {
     this.model = model;
     checkpoints = new Checkpoints(settings.folder().resolve(compression.name()));
     layout = ShardLayout.of(settings.workers(), model.sizes());
-    flat = Group.tensor(DType.F32, layout.elements());
-    gradient = Group.tensor(DType.F32, layout.elements());
-    own = Group.tensor(DType.F32, layout.shardElements() * settings.workersHere());
-    model.initialise(flat.buffer().asFloatBuffer(), SEED);
-    own.buffer().put(layout.shards(flat, settings.firstWorker(), settings.workersHere()).buffer());
+    flat = group.tensor(DType.F32, layout.elements());
+    gradient = group.tensor(DType.F32, layout.elements());
+    hostGradient = group.toHost(gradient);
+    own = group.tensor(DType.F32, layout.shardElements() * settings.workersHere());
+    Tensor start = group.toHost(flat);
+    model.initialise(start.buffer().asFloatBuffer(), SEED);
+    group.fromHost(start, flat);
+    Tensor ownStart = group.toHost(own);
+    Tensor part = layout.shards(start, settings.firstWorker(), settings.workersHere());
+    ownStart.buffer().put(part.buffer());
+    group.fromHost(ownStart, own);
     exchange = new Exchange(group, settings, layout, compression);
     // A vote has no size: its step is the learning rate.
     Rule rule =
@@ -55,7 +64,7 @@ final class Training implements AutoCloseable {
     ShardLayout here = ShardLayout.of(settings.workersHere());
     for (int i = 0; i < settings.workersHere(); i++) {
       Tensor values = here.shard(own, i);
-      Tensor mean = Group.tensor(DType.F32, layout.shardElements());
+      Tensor mean = group.tensor(DType.F32, layout.shardElements());
       means.add(mean);
       List<Parameter> parameters = new ArrayList<>();
       for (ShardLayout.Piece piece : layout.pieces(settings.firstWorker() + i)) {
@@ -63,17 +72,15 @@ final class Training implements AutoCloseable {
             Parameter.of(layout.piece(values, piece), layout.piece(mean, piece))
                 .named("tensor " + piece.tensor() + " from " + piece.first()));
       }
-      plans.add(Plan.builder().group(rule, parameters).threads(1).build());
+      plans.add(Plan.builder().backend(group.backend()).group(rule, parameters).threads(1).build());
     }
   }
 
   /** Trains; the checksum of the parameters. */
   long run() throws Group.Lost, IOException {
-    int first = settings.resume() ? resume() : 0;
-    for (int step = first; step < settings.steps(); step++) {
-      if (settings.rank() == settings.waitRank() && step == settings.waitAt()) {
-        waitToBeKilled(step);
-      }
+    firstStep = settings.resume() ? resume() : 0;
+    for (int step = firstStep; step < settings.steps(); step++) {
+      goWrong(step);
       double loss = step(step);
       if (group.rank() == 0) {
         System.out.println("step " + step + " loss " + loss);
@@ -83,19 +90,25 @@ final class Training implements AutoCloseable {
       }
     }
     CRC32C crc = new CRC32C();
-    crc.update(flat.buffer());
+    crc.update(group.toHost(flat).buffer());
     return crc.getValue();
+  }
+
+  /** Where the run began: 0, or the step that its checkpoint was complete before. */
+  int firstStep() {
+    return firstStep;
   }
 
   private double step(int step) throws Group.Lost {
     int images = settings.batch() / settings.workers();
     double loss = 0;
-    FloatPointer parameters = new FloatPointer(flat.buffer().asFloatBuffer());
-    FloatPointer gradients = new FloatPointer(gradient.buffer().asFloatBuffer());
+    FloatPointer parameters = new FloatPointer(group.toHost(flat).buffer().asFloatBuffer());
+    FloatPointer gradients = new FloatPointer(hostGradient.buffer().asFloatBuffer());
     for (int i = 0; i < settings.workersHere(); i++) {
       int worker = settings.firstWorker() + i;
       int from = (step * settings.workers() + worker) * images;
       loss += model.gradient(parameters, gradients, from, images) / settings.workersHere();
+      group.fromHost(hostGradient, gradient);
       exchange.send(i, gradient);
     }
     for (int i = 0; i < plans.size(); i++) {
@@ -112,8 +125,8 @@ final class Training implements AutoCloseable {
     for (int i = 0; i < plans.size(); i++) {
       int shard = settings.firstWorker() + i;
       plans.get(i).save(folder.resolve("states-" + shard + ".safetensors"));
-      Checkpoints.write(folder.resolve("values-" + shard), here.shard(own, i));
-      Checkpoints.write(folder.resolve("error-" + shard), exchange.error(i));
+      Checkpoints.write(folder.resolve("values-" + shard), group.toHost(here.shard(own, i)));
+      Checkpoints.write(folder.resolve("error-" + shard), group.toHost(exchange.error(i)));
     }
     group.barrier();
     if (group.rank() == 0) {
@@ -132,28 +145,41 @@ final class Training implements AutoCloseable {
     for (int i = 0; i < plans.size(); i++) {
       int shard = settings.firstWorker() + i;
       plans.get(i).load(folder.resolve("states-" + shard + ".safetensors"));
-      Checkpoints.read(folder.resolve("values-" + shard), here.shard(own, i));
-      Checkpoints.read(folder.resolve("error-" + shard), exchange.error(i));
+      read(folder.resolve("values-" + shard), here.shard(own, i));
+      read(folder.resolve("error-" + shard), exchange.error(i));
     }
     group.gather(own, flat);
-    if (group.rank() == 0) {
-      System.out.println("resumed at step " + step);
-    }
     return step;
   }
 
-  private void waitToBeKilled(int step) {
-    System.out.println("rank " + group.rank() + " waits in step " + step);
-    try {
-      // Longer than anyone waits.
-      Thread.sleep(600_000);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+  private void read(Path file, Tensor tensor) throws IOException {
+    Tensor host = group.toHost(tensor);
+    Checkpoints.read(file, host);
+    group.fromHost(host, tensor);
+  }
+
+  private void goWrong(int step) {
+    Settings.Fault fault = settings.fault();
+    if (fault == null || fault.rank() != group.rank() || fault.step() != step) {
+      return;
+    }
+    System.out.println("rank " + group.rank() + ": " + fault.kind() + " in step " + step);
+    switch (fault.kind()) {
+      case WAIT -> {
+        try {
+          Thread.sleep(10 * Meeting.TIMEOUT);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+        }
+      }
+      case THROW -> throw new IllegalStateException("a fault in step " + step);
+      case HALT -> Runtime.getRuntime().halt(9);
     }
   }
 
   @Override
   public void close() {
     plans.forEach(Plan::close);
+    exchange.close();
   }
 }

@@ -27,19 +27,25 @@ import org.junit.jupiter.api.io.TempDir;
  * not run.
  */
 class DistributedTest {
-  private static final Pattern RESULT = Pattern.compile("(\\w+) rank \\d+ result (\\w{8})");
+  private static final Pattern RESULT =
+      Pattern.compile("(\\w+) rank \\d+ from step \\d+ result (\\w{8})");
 
   @TempDir Path scratch;
   private static Path data;
 
   @BeforeAll
   static void findData() {
+    data = data("training in several processes");
+  }
+
+  /** The images, or an end of the test that says so. */
+  static Path data(String what) {
     try {
       PrintWriter log = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
-      data = new DataSource(Path.of(System.getProperty("fettle.root"), "target"), log).find();
+      return new DataSource(Path.of(System.getProperty("fettle.root"), "target"), log).find();
     } catch (IOException e) {
-      System.err.println("############ NOT RUN: training in several processes ############");
-      abort("NOT RUN: " + e.getMessage());
+      System.err.println("############ NOT RUN: " + what + " ############");
+      return abort("NOT RUN: " + e.getMessage());
     }
   }
 
@@ -48,10 +54,11 @@ class DistributedTest {
     arguments.addAll(List.of("--data", data.toString()));
     arguments.addAll(List.of("--folder", scratch.resolve(folder).toString()));
     arguments.addAll(Arrays.asList(more));
-    return new Launcher(scratch, processes, arguments);
+    return new Launcher(scratch, processes, arguments, Map.of());
   }
 
-  private static Map<String, String> results(Launcher launcher, int rank) throws Exception {
+  /** The checksums of a run that went well, by what was sent. */
+  static Map<String, String> results(Launcher launcher, int rank) throws Exception {
     assertEquals(List.of(), launcher.await(), launcher.logs());
     Map<String, String> results = new TreeMap<>();
     Matcher lines = RESULT.matcher(launcher.log(rank));
@@ -104,9 +111,9 @@ class DistributedTest {
     Map<String, String> undisturbed = results(start(2, "undisturbed", run), 0);
 
     List<String> waiting = new ArrayList<>(List.of(run));
-    waiting.addAll(List.of("--wait-rank", "1", "--wait-at", "12"));
+    waiting.addAll(List.of("--fault", "WAIT:1:12"));
     Launcher launcher = start(2, "killed", waiting.toArray(new String[0]));
-    for (int i = 0; i < 1200 && !launcher.log(1).contains("waits in step 12"); i++) {
+    for (int i = 0; i < 1200 && !launcher.log(1).contains("WAIT in step 12"); i++) {
       Thread.sleep(50);
     }
     launcher.process(1).destroyForcibly();
@@ -121,6 +128,6 @@ class DistributedTest {
     resumed.addAll(List.of("--resume", "true"));
     Launcher again = start(4, "killed", resumed.toArray(new String[0]));
     assertEquals(undisturbed, results(again, 0));
-    assertTrue(again.log(0).contains("resumed at step 10"), again.log(0));
+    assertTrue(again.log(0).contains("SIGN rank 0 from step 10 result "), again.log(0));
   }
 }
