@@ -47,9 +47,10 @@ uintptr_t alignmentOf(int64_t dtype) {
   }
 }
 
-// Whether array 1 holds packed panels: bytes by their dtype, but moved 16 at a time.
-bool takesPanels(const Entry& entry) {
-  return strcmp(entry.id, "product_pack") == 0 || strcmp(entry.id, "integer_product") == 0;
+// What array 1 holds where its elements are moved 16 bytes at a time, whatever its dtype; null for all others.
+const char* movedBy16(const Entry& entry) {
+  if (strcmp(entry.id, "semi24_half_product") == 0) return "words of codes";
+  return strcmp(entry.id, "product_pack") == 0 || strcmp(entry.id, "integer_product") == 0 ? "panels" : nullptr;
 }
 
 int32_t checkCall(const fettle_call* call, int device, Reason reason) {
@@ -71,8 +72,9 @@ int32_t checkCall(const fettle_call* call, int device, Reason reason) {
         !reachable(array, device)) {
       return FETTLE_REFUSE(reason, "array %d at %p is not aligned memory of device %d", i, array, device);
     }
-    if (i == 1 && takesPanels(entry) && reinterpret_cast<uintptr_t>(array) % 16 != 0) {
-      return FETTLE_REFUSE(reason, "kernel %s: the panels (array 1) are at %p, which is no multiple of 16", entry.id,
+    const char* const moved = i == 1 ? movedBy16(entry) : nullptr;
+    if (moved != nullptr && reinterpret_cast<uintptr_t>(array) % 16 != 0) {
+      return FETTLE_REFUSE(reason, "kernel %s: the %s (array 1) are at %p, which is no multiple of 16", entry.id, moved,
                            array);
     }
   }

@@ -46,11 +46,6 @@ struct ProductSite {
   int copyBytes;  // how much of a row of the left operand is copied at once: 16, 4 or 1
 };
 
-FETTLE_DEVICE int copyBytesOf(const void* left, int64_t depth) {
-  const uintptr_t together = reinterpret_cast<uintptr_t>(left) | uintptr_t(depth);
-  return together % 16 == 0 ? 16 : together % 4 == 0 ? 4 : 1;
-}
-
 // Sixteen bytes of the left operand, zero where there is nothing.
 FETTLE_DEVICE void copyLeft(const ProductSite& site, ProductStage& stage, int row, int chunk, int64_t depthFirst) {
   uint32_t* const to = &stage.left[row][leftWord(row, chunk * 4)];

@@ -1,5 +1,5 @@
-// The family sparse on a device: a thread per unit.
-#include "units.cuh"
+// The family sparse on a device: 2:4 products of 16-bit elements on the tensor cores, a thread per unit for the rest.
+#include "semi24_product.cuh"
 
 #include "kernels/sparse/activations.h"
 #include "kernels/sparse/formats.h"

@@ -18,7 +18,7 @@
 #include "../src/kernels/formats/minifloats.h"
 #include "../src/kernels/masks/nm.h"
 #include "../src/kernels/products/products.h"
-#include "../src/kernels/sparse/products.h"
+#include "../src/kernels/sparse/half_products.h"
 #include "../src/primitives/elements.h"
 #include "../src/primitives/pixels.h"
 #include "../src/primitives/rows.h"
@@ -563,6 +563,27 @@ void integer_products(Arrays& arrays, int64_t depth, int64_t dtype, bool packed,
   }
 }
 
+void half_products(Arrays& arrays, int64_t rows, int64_t columns, int64_t batch, int64_t all, bool atEnd, int32_t tier) {
+  const int64_t words = units(columns, wordColumns) * units(rows, wordRows) * wordRows;
+  {
+    Call call(arrays, "semi24_words", atEnd);
+    call.array(FETTLE_U8, rows * columns / 8);
+    call.array(FETTLE_I32, words);
+    call.array(FETTLE_I64, units(rows, wordRows));
+    call.integers({rows, columns, 0});
+    call.run(units(rows, wordRows), tier);
+  }
+  for (const int64_t format : {FETTLE_BF16, FETTLE_F16}) {
+    Call call(arrays, "semi24_half_product", atEnd);
+    call.array(format, rows * columns / 2);
+    call.array(FETTLE_I32, words);
+    call.array(format, batch * columns);
+    call.array(format == FETTLE_F16 ? format : FETTLE_F32, batch * rows);
+    call.integers({batch, rows, columns});
+    call.run(all, tier);
+  }
+}
+
 // Several tiles of a batch at a time, and one by one.
 void sparse_products(Arrays& arrays, int64_t columns, int64_t batch, bool together, bool atEnd, int32_t tier) {
   const int64_t rows = sparseRows + 5;
@@ -590,6 +611,7 @@ void sparse_products(Arrays& arrays, int64_t columns, int64_t batch, bool togeth
   call.array(FETTLE_F32, batch * rows);
   call.integers({batch, rows, whole});
   call.run(all, tier, together ? all : 1);
+  half_products(arrays, rows, whole, batch, all, atEnd, tier);
 }
 
 void nm_masks(Arrays& arrays, int64_t size, int64_t format, bool atEnd, int32_t tier) {

@@ -3,6 +3,7 @@
 #include "cpu/sparse_products.h"
 #include "kernels/sparse/activations.h"
 #include "kernels/sparse/formats.h"
+#include "kernels/sparse/half_products.h"
 #include "kernels/sparse/penalties.h"
 #include "kernels/sparse/products.h"
 #include "kernels/sparse/scores.h"
