@@ -578,7 +578,7 @@ void half_products(Arrays& arrays, int64_t rows, int64_t columns, int64_t batch,
     call.array(format, rows * columns / 2);
     call.array(FETTLE_I32, words);
     call.array(format, batch * columns);
-    call.array(format == FETTLE_F16 ? format : FETTLE_F32, batch * rows);
+    call.array(format == FETTLE_F16 ? int64_t(format) : int64_t(FETTLE_F32), batch * rows);
     call.integers({batch, rows, columns});
     call.run(all, tier);
   }

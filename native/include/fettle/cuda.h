@@ -220,6 +220,39 @@ FETTLE_API int32_t fettle_cuda_batch_close(fettle_cuda_batch* handle, char* reas
 FETTLE_API int32_t fettle_cuda_kernel_run(int32_t device, const fettle_call* call, void* stream, char* reason,
                                           int64_t reason_bytes);
 
+/* cuSPARSE on a device: its own handle and scratch. One thread at a time. */
+typedef struct fettle_cuda_sparse fettle_cuda_sparse;
+
+/* y = x W^T, or y = x W, with W [rows, columns] in compressed rows. Arrays are device memory, floats F32. */
+typedef struct fettle_cuda_csr_product {
+  int64_t size;       /* sizeof(fettle_cuda_csr_product), checked */
+  int64_t rows;
+  int64_t columns;
+  int64_t entries;
+  int64_t batch;
+  int64_t transposed; /* 0: x is [batch, columns] and y [batch, rows]; 1: the other way round */
+  void* row_pointers; /* int32_t [rows + 1], from 0, monotone; trusted, as are the indices */
+  void* column_indices;
+  void* values;
+  void* x;
+  void* y;
+} fettle_cuda_csr_product;
+
+/* Opens NVIDIA's cuSPARSE of CUDA 13 (libcusparse.so.12, by the system's loader).
+ * \param[out] handle  NULL unless FETTLE_OK
+ * \return FETTLE_UNAVAILABLE where the library is not there or lacks a function
+ */
+FETTLE_API int32_t fettle_cuda_sparse_open(int32_t device, fettle_cuda_sparse** handle, char* reason, int64_t reason_bytes);
+
+/* Waits for the device and frees the scratch. NULL is fine. */
+FETTLE_API int32_t fettle_cuda_sparse_close(fettle_cuda_sparse* handle, char* reason, int64_t reason_bytes);
+
+/* Enqueues a product. cuSPARSE sums in float in an order of its own, so results have a tolerance and not Fettle's bits. May
+ * allocate, and then waits; not fit for capture.
+ */
+FETTLE_API int32_t fettle_cuda_csr_multiply(fettle_cuda_sparse* handle, const fettle_cuda_csr_product* product, void* stream,
+                                            char* reason, int64_t reason_bytes);
+
 /* fettle_cuda_call_NAME(cuda, ...) for every line of cuda.def. */
 #define FETTLE_CUDA_LIST(...) __VA_ARGS__
 #define FETTLE_CUDA_ENTRY(name, parameters, arguments) \

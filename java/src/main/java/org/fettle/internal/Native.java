@@ -357,4 +357,21 @@ public final class Native {
       @Cast("void*") long stream,
       @Cast("char*") long reason,
       long reasonBytes);
+
+  @Name("fettle_cuda_call_sparse_open")
+  static native int cudaSparseOpen(
+      @Cast("fettle_cuda*") long cuda,
+      int device,
+      @Cast("fettle_cuda_sparse**") long handle,
+      @Cast("char*") long reason,
+      long reasonBytes);
+
+  @Name("fettle_cuda_call_csr_multiply")
+  static native int cudaCsrMultiply(
+      @Cast("fettle_cuda*") long cuda,
+      @Cast("fettle_cuda_sparse*") long handle,
+      @Cast("const fettle_cuda_csr_product*") long product,
+      @Cast("void*") long stream,
+      @Cast("char*") long reason,
+      long reasonBytes);
 }

@@ -5,6 +5,7 @@ import org.fettle.Backend;
 import org.fettle.DType;
 import org.fettle.Range;
 import org.fettle.Tensor;
+import org.fettle.internal.CudaSparse;
 import org.fettle.internal.Engine;
 import org.fettle.internal.KernelCall;
 import org.fettle.internal.Scratch;
@@ -21,6 +22,18 @@ import org.fettle.internal.kernels.ProductKernels;
  * that are not there have no effect, whatever stands in the other factor.
  */
 public final class CsrMatrix implements AutoCloseable {
+  /** Whose kernel a product goes by. */
+  public enum Library {
+    /** Fettle's: sums in double in ascending order, the same bits on every backend. */
+    FETTLE,
+    /**
+     * NVIDIA's cuSPARSE, on backend cuda: sums in float in an order of its own, so that a result
+     * differs from Fettle's by at most {@code 2^-23} times the number of its terms and the sum of
+     * their magnitudes. Needs libcusparse.so.12 of a CUDA 13 toolkit.
+     */
+    CUSPARSE
+  }
+
   private final Backend backend;
   private final long rows;
   private final long columns;
@@ -258,6 +271,51 @@ public final class CsrMatrix implements AutoCloseable {
               .integers(batch, rows, columns)
               .units(productUnits(batch, rows), batch * (values.elements() + rows)));
     }
+  }
+
+  /**
+   * The product {@code y = x W^T} by a library's kernel.
+   *
+   * @throws IllegalArgumentException for CUSPARSE on another backend than cuda
+   * @throws IllegalStateException if cuSPARSE is not there; the message says what to add
+   */
+  public void multiply(Library library, Tensor x, Tensor y) {
+    if (Objects.requireNonNull(library, "library") == Library.FETTLE) {
+      multiply(x, y);
+    } else {
+      byCusparse(false, "x", x, columns, "y", y, rows);
+    }
+  }
+
+  /**
+   * The product {@code dx = dy W} by a library's kernel; cuSPARSE does not transpose the matrix
+   * first.
+   *
+   * @throws IllegalArgumentException for CUSPARSE on another backend than cuda
+   * @throws IllegalStateException if cuSPARSE is not there; the message says what to add
+   */
+  public void multiplyTransposed(Library library, Tensor dy, Tensor dx) {
+    if (Objects.requireNonNull(library, "library") == Library.FETTLE) {
+      multiplyTransposed(dy, dx);
+    } else {
+      byCusparse(true, "dy", dy, rows, "dx", dx, columns);
+    }
+  }
+
+  private void byCusparse(
+      boolean transposed,
+      String inName,
+      Tensor in,
+      long width,
+      String outName,
+      Tensor out,
+      long outWidth) {
+    TensorChecks checks = checks().reads(inName, in, DType.F32).rank(inName, in, 2);
+    long batch = in.shape()[0];
+    checks.shape(inName, in, batch, width);
+    checks.writes(outName, out, DType.F32).shape(outName, out, batch, outWidth);
+    CudaSparse.of(checks.done())
+        .multiply(rows, columns, transposed, rowPointers, columnIndices, values, in, out);
   }
 
   /**

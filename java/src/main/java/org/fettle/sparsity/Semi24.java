@@ -8,8 +8,10 @@ import org.fettle.Tensor;
 import org.fettle.internal.Engine;
 import org.fettle.internal.KernelCall;
 import org.fettle.internal.Scratch;
+import org.fettle.internal.Selector;
 import org.fettle.internal.TensorChecks;
 import org.fettle.internal.kernels.FormatKernels;
+import org.fettle.internal.kernels.HalfProductKernels;
 import org.fettle.internal.kernels.ProductKernels;
 
 /**
@@ -112,33 +114,91 @@ public final class Semi24 {
   }
 
   /**
-   * The product {@code y = x W^T}; per result a sum in double in the order of the columns, rounded
-   * once. What is pruned has no effect, whatever stands in x.
+   * The product {@code y = x W^T}; what is pruned has no effect, whatever stands in x.
    *
-   * @param values F32 [rows, columns / 2]
+   * <p>F32: per result a sum in double in the order of the columns, rounded once, the same on every
+   * backend. F16 and BF16: the same sum on backends java and cpu, rounded to float and then to y's
+   * format; on cuda the sparse tensor cores sum in float in an order of their own, so that a result
+   * differs from that by at most {@code max(32, columns) * 2^-23} of the sum of the terms'
+   * magnitudes before it is rounded to y's format, and sums beyond float's range become infinite.
+   *
+   * @param values F32, F16 or BF16 [rows, columns / 2]
    * @param codes U8 [rows, columns / 8], canonical
-   * @param x F32 [batch, columns]
-   * @param y F32 [batch, rows]
+   * @param x of the values' format [batch, columns]
+   * @param y F32, or of the values' format [batch, rows]
+   * @throws IllegalArgumentException if a tensor does not fit or, for F16 and BF16, the second
+   *     position of a pair is not behind the first; nothing was written
    */
   public void multiply(Tensor values, Tensor codes, Tensor x, Tensor y) {
-    TensorChecks checks = new TensorChecks(backend).reads("values", values, DType.F32);
-    checks.rank("values", values, 2).reads("x", x, DType.F32).rank("x", x, 2);
+    multiply(values, codes, Layout.CANONICAL, x, y);
+  }
+
+  /**
+   * The same with codes of either layout: those of {@link Layout#CUTLASS} are what the tensor cores
+   * take. F32 values have canonical codes only.
+   */
+  public void multiply(Tensor values, Tensor codes, Layout layout, Tensor x, Tensor y) {
+    Objects.requireNonNull(layout, "layout");
+    TensorChecks checks =
+        new TensorChecks(backend).reads("values", values, DType.F32, DType.F16, DType.BF16);
+    checks.rank("values", values, 2).reads("x", x, values.dtype()).rank("x", x, 2);
     long rows = values.shape()[0];
     long columns = x.shape()[1];
     long batch = x.shape()[0];
-    checks.reads("codes", codes, DType.U8).writes("y", y, DType.F32);
+    checks.reads("codes", codes, DType.U8);
+    if (values.dtype() == DType.F32) {
+      checks.writes("y", y, DType.F32);
+    } else {
+      checks.writes("y", y, DType.F32, values.dtype());
+    }
     Range.check("columns", columns, columns % 8 == 0, "a multiple of 8");
     checks.shape("values", values, rows, columns / 2).shape("codes", codes, rows, columns / 8);
     checks.shape("y", y, batch, rows);
+    if (layout == Layout.CUTLASS) {
+      cutlassSizes(rows, columns, values.dtype());
+    }
     Engine engine = checks.done();
     try (Scratch scratch = new Scratch(engine)) {
-      Tensor packed = CsrMatrix.pack(engine, scratch, x);
+      if (values.dtype() == DType.F32) {
+        Tensor packed = CsrMatrix.pack(engine, scratch, x);
+        engine.run(
+            new KernelCall(ProductKernels.SEMI24)
+                .arrays(values, codes, null, packed, y)
+                .integers(batch, rows, columns)
+                .units(CsrMatrix.productUnits(batch, rows), batch * values.elements()));
+        return;
+      }
+      Tensor words = words(engine, scratch, codes, layout);
       engine.run(
-          new KernelCall(ProductKernels.SEMI24)
-              .arrays(values, codes, null, packed, y)
+          new KernelCall(HalfProductKernels.PRODUCT)
+              .arrays(values, words, x, y)
               .integers(batch, rows, columns)
               .units(CsrMatrix.productUnits(batch, rows), batch * values.elements()));
     }
+  }
+
+  /** Codes as the product of 16-bit elements reads them, after a look at every pair. */
+  private static Tensor words(Engine engine, Scratch scratch, Tensor codes, Layout layout) {
+    long rows = codes.shape()[0];
+    long columns = 8 * codes.shape()[1];
+    long groups = Selector.units(rows, HalfProductKernels.WORD_ROWS);
+    long steps = Selector.units(columns, HalfProductKernels.WORD_COLUMNS);
+    Tensor words = scratch.tensor(DType.I32, steps, groups * HalfProductKernels.WORD_ROWS);
+    Tensor wrong = scratch.tensor(DType.I64, groups);
+    engine.run(
+        new KernelCall(HalfProductKernels.WORDS)
+            .arrays(codes, words, wrong)
+            .integers(rows, columns, layout == Layout.CUTLASS ? 1 : 0)
+            .units(groups, words.elements()));
+    long bad = 0;
+    for (long count : scratch.longs(wrong)) {
+      bad += count;
+    }
+    if (bad != 0) {
+      throw new IllegalArgumentException(
+          "codes has " + bad + " pairs of positions that do not ascend: expected ascending ones");
+    }
+    return words;
   }
 
   /**
