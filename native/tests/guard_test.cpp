@@ -38,6 +38,7 @@ int64_t bytesOf(int64_t dtype, int64_t elements) {
     case FETTLE_BIT: return (elements + 7) / 8;
     case FETTLE_U8:
     case FETTLE_I8: return elements;
+    case FETTLE_I64:
     case FETTLE_F64: return elements * 8;
     case FETTLE_I32: return elements * 4;
     default: return elements * (dtype == FETTLE_F32 ? 4 : 2);

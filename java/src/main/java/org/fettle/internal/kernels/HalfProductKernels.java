@@ -48,20 +48,19 @@ public final class HalfProductKernels {
       wrong[0] = 0;
       for (long step = 0; step < covers(columns, WORD_COLUMNS); step++) {
         if (cutlass) {
-          call.array(0)
-              .getBytes((step * rows + group * WORD_ROWS) * 4, bytes, bytes.length);
+          call.array(0).getBytes((step * rows + group * WORD_ROWS) * 4, bytes, bytes.length);
         }
         for (int place = 0; place < WORD_ROWS; place++) {
           if (cutlass) {
             words[place] =
-                bytes[4 * place] & 0xFF
+                (bytes[4 * place] & 0xFF)
                     | (bytes[4 * place + 1] & 0xFF) << 8
                     | (bytes[4 * place + 2] & 0xFF) << 16
-                    | bytes[4 * place + 3] << 24;
+                    | (bytes[4 * place + 3] & 0xFF) << 24;
           } else {
-            long row = group * WORD_ROWS + place / 4 + place % 4 / 2 * 16;
-            long at = (step * WORD_COLUMNS + place % 2 * 16) / 8;
-            words[place] = half(call, row, at) | half(call, row + 8, at) << 16;
+            long row = group * WORD_ROWS + place / 4 + place % 4 / 2 * 16L;
+            long at = (step * WORD_COLUMNS + place % 2 * 16L) / 8;
+            words[place] = half(call, row, at, bytes) | half(call, row + 8, at, bytes) << 16;
           }
           wrong[0] += wrongPairs(words[place]);
         }
@@ -71,15 +70,15 @@ public final class HalfProductKernels {
     }
   }
 
-  private static int half(JavaCall call, long row, long first) {
+  private static int half(JavaCall call, long row, long first, byte[] codes) {
     long bytes = call.integer(1) / 8;
-    int bits = 0;
-    for (int i = 0; i < 2; i++) {
-      boolean there = row < call.integer(0) && first + i < bytes;
-      int code = there ? call.array(0).getByte(row * bytes + first + i) & 0xFF : EMPTY;
-      bits |= code << (8 * i);
+    int there = row < call.integer(0) ? (int) Math.max(0, Math.min(2, bytes - first)) : 0;
+    if (there > 0) {
+      call.array(0).getBytes(row * bytes + first, codes, there);
     }
-    return bits;
+    int low = there > 0 ? codes[0] & 0xFF : EMPTY;
+    int high = there > 1 ? codes[1] & 0xFF : EMPTY;
+    return low | high << 8;
   }
 
   private static int wrongPairs(int word) {
