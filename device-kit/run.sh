@@ -73,6 +73,7 @@ part_suite() {
   suite "$out/suite.json" org.fettle.kernels.KernelRegistryTest org.fettle.samebits.CodecTest \
     org.fettle.kernels.RecipesSameBitsTest org.fettle.sparsity.MasksTest \
     org.fettle.sparsity.SelectionTest org.fettle.sparsity.SparseKernelsTest org.fettle.pruning.MaskedStepsTest \
+    org.fettle.sparsity.HalfProductTest org.fettle.sparsity.CsrLibraryTest \
     org.fettle.steps.StepBitsTest org.fettle.averages.AverageProfilesTest org.fettle.merge.MergeBitsTest \
     org.fettle.internal.PrimitiveBitsTest org.fettle.samebits.SameBitsTest
 }

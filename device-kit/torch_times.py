@@ -100,6 +100,13 @@ def integer_product(rows):
     return median(lambda: torch._int_mm(left, right.t()))
 
 
+def product_2_of_4(rows):
+    weight = torch.randn(rows, rows, device="cuda", dtype=torch.bfloat16)
+    weight = torch.sparse.to_sparse_semi_structured(weight * (torch.arange(rows, device="cuda") % 4 < 2))
+    x = torch.randn(rows, rows, device="cuda", dtype=torch.bfloat16)
+    return median(lambda: torch.nn.functional.linear(x, weight))
+
+
 def kth_magnitude(rows):
     x = torch.randn(rows * rows, device="cuda")
     return median(lambda: torch.kthvalue(x.abs(), rows * rows // 2), 1)
@@ -137,6 +144,7 @@ def main():
         "fake.quantize": lambda: fake_quantize(rows),
         "fp8.cast.transpose": lambda: fp8_cast_transpose(rows),
         "s8.gemm": lambda: integer_product(rows // 2),
+        "gemm.2of4.bf16": lambda: product_2_of_4(rows // 2),
         "kth.magnitude": lambda: kth_magnitude(rows),
         "mask.2of4": lambda: mask_2_of_4(rows),
         "compress.2of4": lambda: compress_2_of_4(rows),

@@ -3,7 +3,6 @@
 // without it must not keep Fettle's own kernels from loading.
 #include "answer.h"
 #include "device_memory.h"
-#include "glibc_floor.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>

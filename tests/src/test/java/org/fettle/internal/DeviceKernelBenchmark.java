@@ -17,6 +17,7 @@ import org.fettle.ScaleGrid;
 import org.fettle.Tensor;
 import org.fettle.sparsity.NmPattern;
 import org.fettle.sparsity.Selection;
+import org.fettle.sparsity.Semi24;
 
 /**
  * Times what is no step: formats, selection, masks and the integer product. Called by {@link
@@ -39,7 +40,10 @@ final class DeviceKernelBenchmark {
           made.address(), made.bytes(), made, made.device(), dtype, made.shape());
     }
 
-    /** F32, uniform in [-1, 1) by a multiplicative hash; bytes of it where the type is I8. */
+    /**
+     * F32, uniform in [-1, 1) by a multiplicative hash; bytes of it where the type is I8, numbers
+     * below 2 where it is BF16.
+     */
     Tensor filled(DType dtype, long... shape) {
       Tensor tensor = tensor(dtype, shape);
       java.nio.ByteBuffer part =
@@ -52,7 +56,7 @@ final class DeviceKernelBenchmark {
           if (dtype == DType.F32) {
             part.putFloat(word * 0x1p-31f);
           } else {
-            part.putInt(word ^ word >>> 15);
+            part.putInt((word ^ word >>> 15) & (dtype == DType.BF16 ? 0xBFFFBFFF : -1));
           }
         }
         part.flip();
@@ -150,6 +154,24 @@ final class DeviceKernelBenchmark {
               Tensor result = memory.tensor(DType.I32, rows / 2, rows / 2);
               IntegerProduct product = IntegerProduct.on(backend);
               return () -> product.multiply(left, right, IntegerProduct.Epilogue.NONE, result);
+            }),
+        // Counted as the dense product that it replaces.
+        new Case(
+            "gemm.2of4.bf16",
+            0,
+            2 * half * half * half,
+            memory -> {
+              long side = rows / 2;
+              Tensor weight = memory.filled(DType.BF16, side, side);
+              Tensor mask = memory.tensor(DType.BIT, side, side);
+              new NmPattern(2, 4).mask(backend, weight, mask);
+              Tensor values = memory.tensor(DType.BF16, side, side / 2);
+              Tensor codes = memory.tensor(DType.U8, side, side / 8);
+              Semi24 format = Semi24.on(backend);
+              format.compress(weight, mask, values, codes, Semi24.Layout.CUTLASS);
+              Tensor x = memory.filled(DType.BF16, side, side);
+              Tensor y = memory.tensor(DType.BF16, side, side);
+              return () -> format.multiply(values, codes, Semi24.Layout.CUTLASS, x, y);
             }),
         new Case(
             "kth.magnitude",
