@@ -1,5 +1,5 @@
 // The way to cuSPARSE and back, against an emulation of it: shapes, both products, an empty matrix, refusals, nothing left behind.
-// With the argument "missing" it is run where there is no cuSPARSE.
+// With the argument "bare" it is run where cuSPARSE lacks what is needed.
 #include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
@@ -144,10 +144,10 @@ int main(int count, char** arguments) {
   char reason[256] = "";
   fettle_cuda_sparse* sparse = nullptr;
   const int32_t status = fettle_cuda_sparse_open(0, &sparse, reason, sizeof reason);
-  if (count > 1 && strcmp(arguments[1], "missing") == 0) {
+  if (count > 1 && strcmp(arguments[1], "bare") == 0) {
     CHECK(status == FETTLE_UNAVAILABLE && sparse == nullptr);
-    CHECK(strstr(reason, "libcusparse.so.12") != nullptr);
-    return check::finish("cuda_cusparse_test missing");
+    CHECK(strstr(reason, "libcusparse.so.12) lacks the function cusparseCreate") != nullptr);
+    return check::finish("cuda_cusparse_test bare");
   }
   CHECK(status == FETTLE_OK && sparse != nullptr);
   if (sparse == nullptr) {

@@ -174,7 +174,8 @@ class HalfProductTest {
         Tensor other = bench.tensor(DType.F16, 2, 33);
         refused("y is F16", () -> format.multiply(values, codes, x, other));
         refused(
-            "expected the shape [33, 4]", () -> format.multiply(values, codes, slice(bench), y));
+            "expected the shape [33, 4]",
+            () -> format.multiply(values, codes, tooNarrow(bench), y));
         refused("rows is 33", () -> format.multiply(values, codes, Semi24.Layout.CUTLASS, x, y));
         Tensor floats = bench.tensor(DType.F32, 32, 16);
         Tensor wide = bench.tensor(DType.F32, 2, 32);
@@ -188,7 +189,7 @@ class HalfProductTest {
     }
   }
 
-  private static Tensor slice(Workbench bench) {
+  private static Tensor tooNarrow(Workbench bench) {
     return bench.tensor(DType.BF16, 2, 8);
   }
 
