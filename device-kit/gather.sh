@@ -31,6 +31,21 @@ tr ':' '\n' <"$root/tests/target/test-class-path.txt" | while read -r jar; do
   esac
 done
 
+# Of the CUDA preset's glue only what is called.
+rm -f "$kit"/lib/cuda-*-linux-x86_64.jar
+glue=$(tr ':' '\n' <"$root/tests/target/test-class-path.txt" | grep '/cuda-[^/]*-linux-x86_64\.jar$' || true)
+if [ -n "$glue" ]; then
+  mkdir "$kit/staged"
+  (
+    cd "$kit/staged"
+    folder=org/bytedeco/cuda/linux-x86_64
+    "$home/bin/jar" --extract --file "$glue" $folder/libjnicudart.so $folder/libjnicublas.so $folder/libjnicusolver.so \
+      $folder/libjnicusparse.so
+  )
+  "$home/bin/jar" --create --file "$kit/lib/$(basename "$glue")" -C "$kit/staged" .
+  rm -rf "$kit/staged"
+fi
+
 # Sources: all that the build id is made of, and no more.
 cp "$root/CMakeLists.txt" "$root/CMakePresets.json" "$kit/sources/"
 cp -R "$root/cmake" "$kit/sources/"

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "libraries/failures.h"
 #include "nccl.h"
 
 namespace {
@@ -26,7 +27,14 @@ int cudaGetDeviceCount(int* count) {
   return status == FETTLE_OK ? success : invalidDevice;
 }
 
+int cudaGetDevice(int* device) {
+  FETTLE_EMULATED_CALL();
+  *device = current;
+  return success;
+}
+
 int cudaSetDevice(int device) {
+  FETTLE_EMULATED_CALL();
   int count = 0;
   cudaGetDeviceCount(&count);
   if (device < 0 || device >= count) return invalidDevice;

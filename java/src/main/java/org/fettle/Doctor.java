@@ -2,9 +2,11 @@ package org.fettle;
 
 import java.io.PrintStream;
 import java.util.concurrent.ForkJoinPool;
+import org.fettle.internal.Access;
 import org.fettle.internal.BuildInfo;
 import org.fettle.internal.CudaLibrary;
 import org.fettle.internal.NativeLibrary;
+import org.fettle.internal.algebra.Products;
 
 /** Prints what Fettle found on this machine, what it would use, and why not the rest. */
 public final class Doctor {
@@ -70,6 +72,22 @@ public final class Doctor {
               device.memoryBytes() >> 20,
               cudaVersion(device.driverVersion()),
               cudaVersion(device.runtimeVersion())));
+    }
+    products(out);
+  }
+
+  /** Steps with matrix products need more than the CUDA library. */
+  private static void products(PrintStream out) {
+    for (Backend.Availability backend : Backend.all()) {
+      if (backend.isAvailable() && backend.name().startsWith("cuda")) {
+        String state = "cuBLAS and cuSOLVER";
+        try {
+          Products.of(Access.engine(Backend.named(backend.name())));
+        } catch (IllegalStateException e) {
+          state = "none: " + e.getMessage();
+        }
+        line(out, "products " + backend.name(), state);
+      }
     }
   }
 

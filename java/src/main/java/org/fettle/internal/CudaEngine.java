@@ -3,6 +3,9 @@ package org.fettle.internal;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Supplier;
 import org.fettle.DType;
 import org.fettle.Device;
 import org.fettle.Tensor;
@@ -13,6 +16,7 @@ public final class CudaEngine implements Engine {
 
   private final int index;
   private final long cuda = CudaLibrary.handle();
+  private final Map<Class<?>, Object> attached = new HashMap<>();
 
   CudaEngine(int index) {
     this.index = index;
@@ -35,6 +39,21 @@ public final class CudaEngine implements Engine {
             + "."
             + device.computeMinor()
             + ", 8.0 is the least";
+  }
+
+  /** Another engine for the device, which does not keep this one reachable. */
+  public CudaEngine sameDevice() {
+    return new CudaEngine(index);
+  }
+
+  /** What is made when it is first asked for and lives as long as the engine. */
+  public synchronized <T> T attached(Class<T> type, Supplier<T> make) {
+    Object found = attached.get(type);
+    if (found == null) {
+      found = make.get();
+      attached.put(type, found);
+    }
+    return type.cast(found);
   }
 
   @Override

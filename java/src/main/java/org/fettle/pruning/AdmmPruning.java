@@ -7,7 +7,6 @@ import org.fettle.Backend;
 import org.fettle.Range;
 import org.fettle.Tensor;
 import org.fettle.internal.Access;
-import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
 import org.fettle.internal.algebra.Products;
 
@@ -156,7 +155,7 @@ public final class AdmmPruning {
     }
     h.addToDiagonal(options.percdamp * h.trace() / inputs);
     Matrix target = products.multiply(h, w);
-    Matrix inverse = Algebra.inverse(h.copy().addToDiagonal(options.rho));
+    Matrix inverse = products.algebra().inverse(h.copy().addToDiagonal(options.rho));
     if (inverse == null) {
       throw new ArithmeticException(
           "X'X is not positive definite with percdamp " + options.percdamp);

@@ -4,7 +4,6 @@ import org.fettle.Backend;
 import org.fettle.Range;
 import org.fettle.Tensor;
 import org.fettle.internal.Access;
-import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
 import org.fettle.internal.algebra.Products;
 
@@ -100,7 +99,7 @@ public final class NetTrim {
       this.y = divided(y, scale);
       this.v = v == null ? null : divided(v, scale);
       eps = options.eps / scale;
-      inverse = Algebra.inverse(divided(c, scale * scale).addToDiagonal(1));
+      inverse = products.algebra().inverse(divided(c, scale * scale).addToDiagonal(1));
       outputs = Matrix.zeros(y.rows(), y.columns());
       outputDual = Matrix.zeros(y.rows(), y.columns());
       sparse = Matrix.zeros(x.rows(), y.rows());

@@ -7,7 +7,6 @@ import org.fettle.Backend;
 import org.fettle.Range;
 import org.fettle.Tensor;
 import org.fettle.internal.Access;
-import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
 import org.fettle.internal.algebra.Products;
 
@@ -126,8 +125,8 @@ public final class SparseGpt {
       }
     }
     h.addToDiagonal(inputs == 0 ? 0 : options.percdamp * h.trace() / inputs);
-    Matrix inverse = Algebra.inverse(h);
-    Matrix lower = inverse == null ? null : Algebra.cholesky(inverse);
+    Matrix inverse = products.algebra().inverse(h);
+    Matrix lower = inverse == null ? null : products.algebra().cholesky(inverse);
     if (lower == null) {
       throw new ArithmeticException(
           "the Hessian is not positive definite with percdamp " + options.percdamp);

@@ -212,7 +212,7 @@ public final class FrugalLowRank extends StepObject {
     Permutations draws = new Permutations(seed, calls / options.updateGap());
     if (kind == Kind.SVD) {
       Algebra.Singular singular =
-          Algebra.singular(Matrix.of(engine, parameter.gradient(), rows, columns));
+          products.algebra().singular(Matrix.of(engine, parameter.gradient(), rows, columns));
       take(
           leftSide ? singular.left().columnsAt(largest) : null,
           rightSide ? singular.right().columnsAt(largest).transposed() : null);
@@ -231,7 +231,7 @@ public final class FrugalLowRank extends StepObject {
     for (int i = 0; i < normal.values().length; i++) {
       normal.values()[i] = draws.normal();
     }
-    return Algebra.orthogonal(normal).columnsAt(largest);
+    return products.algebra().orthogonal(normal).columnsAt(largest);
   }
 
   /** One step with the learning rate of the options. */

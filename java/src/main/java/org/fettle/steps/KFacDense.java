@@ -5,7 +5,6 @@ import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Range;
 import org.fettle.Tensor;
-import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
 import org.fettle.internal.algebra.Products;
 
@@ -126,10 +125,11 @@ public final class KFacDense extends StepObject {
     Matrix u = null;
     double root = Math.sqrt(options.damping);
     for (int k = 0; k < ATTEMPTS && u == null; k++, root *= 10) {
-      Matrix half = Algebra.solve(newOutput.copy().addToDiagonal(root / pi), v);
+      Matrix half = products.algebra().solve(newOutput.copy().addToDiagonal(root / pi), v);
       if (half != null) {
         // U A^-1 for a symmetric A is (A^-1 U')'.
-        Matrix other = Algebra.solve(newInput.copy().addToDiagonal(pi * root), half.transposed());
+        Matrix other =
+            products.algebra().solve(newInput.copy().addToDiagonal(pi * root), half.transposed());
         u = other == null ? null : other.transposed();
       }
     }

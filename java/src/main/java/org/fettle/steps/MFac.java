@@ -162,7 +162,8 @@ public final class MFac extends StepObject {
       gram.set(k, slot, products[k]);
     }
     Matrix c =
-        Algebra.solve(gram.copy().addToDiagonal(m * options.damping), new Matrix(m, 1, products));
+        Algebra.host()
+            .solve(gram.copy().addToDiagonal(m * options.damping), new Matrix(m, 1, products));
     if (c == null) {
       throw new ArithmeticException("the window's products are not positive definite");
     }

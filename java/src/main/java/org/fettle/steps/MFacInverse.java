@@ -6,7 +6,6 @@ import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Range;
 import org.fettle.Tensor;
-import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
 import org.fettle.internal.algebra.Products;
 
@@ -65,7 +64,7 @@ public final class MFacInverse extends StepObject {
         gram.mix(1, 1, products.multiply(g, false, g, true));
       }
       Matrix inverse =
-          Algebra.solve(gram.addToDiagonal(count * damping), Matrix.diagonal(count, 1));
+          products.algebra().solve(gram.addToDiagonal(count * damping), Matrix.diagonal(count, 1));
       if (inverse == null) {
         throw new IllegalArgumentException("gradients are not finite: expected finite ones");
       }

@@ -11,6 +11,7 @@ import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
 import org.fettle.internal.CallChecks;
 import org.fettle.internal.Primitive;
+import org.fettle.internal.algebra.Products;
 
 /**
  * Muon: momentum whose direction is orthogonalised by {@link NewtonSchulz}. For hidden matrices;
@@ -40,13 +41,13 @@ public final class Muon extends StepObject {
     final BatchRunner last;
     final double shapeFactor;
 
-    One(Parameter parameter, MatrixShape shape) {
+    One(Products products, Parameter parameter, MatrixShape shape) {
       Tensor p = parameter.value();
       long[] extents = p.shape();
       momentum = allocate(extents);
       iteration =
           new NewtonSchulzIteration(
-              Muon.this, options.newtonSchulz(), shape.rows(), shape.columns());
+              Muon.this, products, options.newtonSchulz(), shape.rows(), shape.columns());
       Tensor input = Shapes.view(iteration.input(), extents);
       Tensor output = Shapes.view(iteration.output(), extents);
       first =
@@ -84,8 +85,9 @@ public final class Muon extends StepObject {
       shapes.add(MatrixShape.of("tensor " + i, parameters.get(i).value()));
     }
     checks.done();
+    Products products = Products.of(engine);
     for (int i = 0; i < parameters.size(); i++) {
-      tensors.add(new One(parameters.get(i), shapes.get(i)));
+      tensors.add(new One(products, parameters.get(i), shapes.get(i)));
     }
   }
 

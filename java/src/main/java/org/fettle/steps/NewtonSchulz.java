@@ -9,6 +9,7 @@ import org.fettle.internal.Access;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
 import org.fettle.internal.Primitive;
+import org.fettle.internal.algebra.Products;
 
 /**
  * The Newton-Schulz iteration that draws the singular values of a matrix towards 1.
@@ -76,7 +77,7 @@ public final class NewtonSchulz extends StepObject {
     MatrixShape shape = MatrixShape.of("input", input);
     rows = shape.rows();
     columns = shape.columns();
-    iteration = new NewtonSchulzIteration(this, options, rows, columns);
+    iteration = new NewtonSchulzIteration(this, Products.of(engine), options, rows, columns);
     matrix = iteration.input();
     norm = open(List.of(Batch.Item.of(Primitive.SQUARE_SUM, input)));
     scaling = open(List.of(Batch.Item.of(Primitive.SCALE, input, flat(matrix, input))));

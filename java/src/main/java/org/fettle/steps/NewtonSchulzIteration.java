@@ -22,12 +22,13 @@ final class NewtonSchulzIteration {
   private final Tensor identity;
   private final BatchRunner mix;
 
-  NewtonSchulzIteration(StepObject step, NewtonSchulz.Options options, int rows, int columns) {
+  NewtonSchulzIteration(
+      StepObject step, Products products, NewtonSchulz.Options options, int rows, int columns) {
     this.step = step;
+    this.products = products;
     this.options = options;
     this.rows = rows;
     this.columns = columns;
-    products = Products.of(step.engine);
     small = Math.min(rows, columns);
     matrix = new Tensor[] {step.allocate(rows, columns), step.allocate(rows, columns)};
     square = step.allocate(small, small);

@@ -126,7 +126,7 @@ public final class Shampoo extends StepObject {
 
   /** A power of a symmetric positive definite matrix. */
   static Matrix power(Products products, Matrix symmetric, double exponent) {
-    Algebra.Eigen eigen = Algebra.eigen(symmetric);
+    Algebra.Eigen eigen = products.algebra().eigen(symmetric);
     double[] powers = new double[eigen.values().length];
     for (int i = 0; i < powers.length; i++) {
       powers[i] = Math.pow(Math.max(eigen.values()[i], FLOOR * eigen.values()[0]), exponent);

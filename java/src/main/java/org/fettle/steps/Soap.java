@@ -118,7 +118,7 @@ public final class Soap extends StepObject {
     private void begin(Side side, Matrix statistics) {
       if (side != null) {
         side.statistics = statistics;
-        side.basis = Algebra.eigen(statistics).vectors();
+        side.basis = products.algebra().eigen(statistics).vectors();
       }
     }
 
@@ -142,7 +142,7 @@ public final class Soap extends StepObject {
         }
       }
       int[] order = Algebra.descending(estimates);
-      side.basis = Algebra.orthogonal(moved.columnsAt(order));
+      side.basis = products.algebra().orthogonal(moved.columnsAt(order));
       return ofRows ? second.rowsAt(order) : second.columnsAt(order);
     }
   }

@@ -75,7 +75,7 @@ public final class SteepestDescent {
       return 1;
     }
     Products products = Products.of(engine);
-    Algebra.Singular singular = Algebra.singular(g);
+    Algebra.Singular singular = products.algebra().singular(g);
     double sum = 0;
     for (double value : singular.values()) {
       sum += value;
@@ -110,9 +110,10 @@ public final class SteepestDescent {
     Access.checks(backend).reads("matrix", matrix).writesLike("output", output, matrix).done();
     Engine engine = Access.engine(backend);
     MatrixShape shape = MatrixShape.of("matrix", matrix);
+    Products products = Products.of(engine);
     Algebra.Singular singular =
-        Algebra.singular(Matrix.of(engine, matrix, shape.rows(), shape.columns()));
-    polar(Products.of(engine), singular).writeTo(engine, output);
+        products.algebra().singular(Matrix.of(engine, matrix, shape.rows(), shape.columns()));
+    polar(products, singular).writeTo(engine, output);
     double sum = 0;
     for (double value : singular.values()) {
       sum += value;

@@ -147,7 +147,7 @@ public final class ThermodynamicGradient extends StepObject {
         }
       }
       // (J' J / r + damping I)^-1 g = (g - J' (r damping I + J J')^-1 J g) / damping
-      Matrix c = Algebra.solve(gram.addToDiagonal(rows * options.damping), right);
+      Matrix c = Algebra.host().solve(gram.addToDiagonal(rows * options.damping), right);
       if (c == null) {
         throw new ArithmeticException("jacobian is not finite: there is no equilibrium");
       }

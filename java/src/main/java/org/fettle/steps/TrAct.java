@@ -5,7 +5,6 @@ import org.fettle.Range;
 import org.fettle.Tensor;
 import org.fettle.internal.Access;
 import org.fettle.internal.Engine;
-import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
 import org.fettle.internal.algebra.Products;
 
@@ -69,16 +68,16 @@ public final class TrAct {
 
   private static Matrix byInputs(Products products, double lambda, Matrix x, Matrix gz) {
     Matrix gram = products.multiply(x, true, x, false).scale(1.0 / x.rows()).addToDiagonal(lambda);
-    return solved(gram, products.multiply(x, true, gz, false)).transposed();
+    return solved(products, gram, products.multiply(x, true, gz, false)).transposed();
   }
 
   private static Matrix byExamples(Products products, double lambda, Matrix x, Matrix gz) {
     Matrix gram = products.multiply(x, false, x, true).scale(1.0 / x.rows()).addToDiagonal(lambda);
-    return products.multiply(gz, true, solved(gram, x), false);
+    return products.multiply(gz, true, solved(products, gram, x), false);
   }
 
-  private static Matrix solved(Matrix a, Matrix b) {
-    Matrix x = Algebra.solve(a, b);
+  private static Matrix solved(Products products, Matrix a, Matrix b) {
+    Matrix x = products.algebra().solve(a, b);
     if (x == null) {
       throw new ArithmeticException("the inputs' products are not positive definite");
     }

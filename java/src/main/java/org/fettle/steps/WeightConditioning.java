@@ -57,7 +57,9 @@ public final class WeightConditioning {
     Access.checks(backend).reads("matrix", matrix).done();
     MatrixShape shape = MatrixShape.of("matrix", matrix);
     Engine engine = Access.engine(backend);
-    return Algebra.singular(Matrix.of(engine, matrix, shape.rows(), shape.columns())).condition();
+    return Algebra.host()
+        .singular(Matrix.of(engine, matrix, shape.rows(), shape.columns()))
+        .condition();
   }
 
   /**
@@ -78,7 +80,7 @@ public final class WeightConditioning {
         effective.set(i, j, effective.get(i, j) / length);
       }
     }
-    return Algebra.singular(effective).condition();
+    return Algebra.host().singular(effective).condition();
   }
 
   private static void rows(Tensor weight) {

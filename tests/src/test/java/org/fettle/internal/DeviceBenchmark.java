@@ -59,6 +59,7 @@ public final class DeviceBenchmark {
       lines.add(measure(one, elements, scale));
     }
     lines.addAll(DeviceKernelBenchmark.measure(scale));
+    lines.add(DeviceProductBenchmark.measure(scale));
     Files.writeString(
         Path.of(args[0]),
         "{\"device\": \""

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The traps that the methods' descriptions name. */
 class StepAccuracyTest {
   static List<Backend> backends() {
-    return Machine.hostBackends();
+    return Machine.productBackends();
   }
 
   private static float[] draws(SplittableRandom random, int n) {
@@ -70,7 +70,7 @@ class StepAccuracyTest {
         for (int i = 0; i < n; i++) {
           g.set(i, 0, last[i]);
         }
-        double[] expected = Algebra.solve(fisher, g).values();
+        double[] expected = Algebra.host().solve(fisher, g).values();
         double error = worst(expected, bench.floats(step.direction(0)));
         Machine.say("M-FAC", String.format("%s: error %.1e", backend, error));
         assertTrue(error < 1e-6, backend + ": error " + error);
@@ -135,7 +135,7 @@ class StepAccuracyTest {
         iteration.run();
       }
       Engine engine = Access.engine(backend);
-      Algebra.Singular singular = Algebra.singular(Matrix.of(engine, input, rows, columns));
+      Algebra.Singular singular = Algebra.host().singular(Matrix.of(engine, input, rows, columns));
       Matrix x = Matrix.of(engine, output, rows, columns);
       double worst = 0;
       for (int p = 0; p < rank; p++) {

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Steps and reparameterisations where rounding or a stopping rule would decide. */
 class StepEdgesTest {
   static List<Backend> backends() {
-    return Machine.hostBackends();
+    return Machine.productBackends();
   }
 
   /** The conditions that only the one solution meets, with multipliers of every size. */

@@ -4,11 +4,15 @@ import java.util.ArrayList;
 import java.util.List;
 import org.fettle.Arithmetic;
 import org.fettle.Backend;
+import org.fettle.internal.Access;
 import org.fettle.internal.NativeLibrary;
+import org.fettle.internal.algebra.Products;
 
 /** What this machine can run, said once per JVM, loudly. */
 public final class Machine {
   private static final List<Backend> BACKENDS = find();
+  private static final List<Backend> PRODUCTS =
+      BACKENDS.stream().filter(Machine::multiplies).toList();
 
   private Machine() {}
 
@@ -20,6 +24,21 @@ public final class Machine {
   /** Those of them whose tensors lie in this process's memory. */
   public static List<Backend> hostBackends() {
     return BACKENDS.stream().filter(b -> b.device().equals(org.fettle.Device.CPU)).toList();
+  }
+
+  /** Those that multiply matrices: CUDA only where its preset and NVIDIA's libraries are there. */
+  public static List<Backend> productBackends() {
+    return PRODUCTS;
+  }
+
+  private static boolean multiplies(Backend backend) {
+    try {
+      Products.of(Access.engine(backend));
+      return true;
+    } catch (IllegalStateException e) {
+      System.out.println("#### NOT RUN: products on " + backend.name() + ": " + e.getMessage());
+      return false;
+    }
   }
 
   /** Says on standard output what a suite did. */

@@ -102,7 +102,7 @@ public final class BoundedQuadratic {
       }
       right.set(a, 0, slope);
     }
-    Matrix solution = Algebra.solve(square, right);
+    Matrix solution = Algebra.host().solve(square, right);
     if (solution == null) {
       throw new ArithmeticException("the quadratic form is not positive definite");
     }

@@ -1,18 +1,19 @@
 package org.fettle.internal.algebra;
 
 import org.fettle.Tensor;
+import org.fettle.internal.CudaEngine;
 import org.fettle.internal.Engine;
 
 /**
- * Products of matrices by the library that belongs to a backend: OpenBLAS for cpu, ojAlgo for java.
- * Their sums have an order of their own, so results agree within a tolerance and not in their bits.
+ * Products of matrices by the library that belongs to a backend: OpenBLAS for cpu, cuBLAS for cuda,
+ * ojAlgo for java. Their sums have an order of their own, so results agree within a tolerance and
+ * not in their bits.
  */
-public sealed interface Products permits JavaProducts, OpenBlasProducts {
+public sealed interface Products permits JavaProducts, OpenBlasProducts, CudaProducts {
   /**
    * The products of a backend.
    *
-   * @throws IllegalStateException if it has none, or its library is missing; the message says what
-   *     to add
+   * @throws IllegalStateException if its library is missing; the message says what to add
    */
   static Products of(Engine engine) {
     if (engine.name().equals("java")) {
@@ -21,8 +22,7 @@ public sealed interface Products permits JavaProducts, OpenBlasProducts {
     if (engine.name().startsWith("cpu")) {
       return OpenBlasProducts.create();
     }
-    throw new IllegalStateException(
-        "backend " + engine.name() + " has no steps with matrix products: expected java or cpu");
+    return CudaProducts.of((CudaEngine) engine);
   }
 
   /**
@@ -48,5 +48,10 @@ public sealed interface Products permits JavaProducts, OpenBlasProducts {
   /** a * b, in double. */
   default Matrix multiply(Matrix a, Matrix b) {
     return multiply(a, false, b, false);
+  }
+
+  /** The factorisations that go with them. */
+  default Algebra algebra() {
+    return Algebra.host();
   }
 }
