@@ -12,6 +12,9 @@ namespace FETTLE_TIER {
 
 // Room for a chunk and the rest of its last vector.
 constexpr int adafactorScratch = FETTLE_CHUNK + Vector::lanes;
+// What waits between two steps of a pass: little, so that reading goes on meanwhile.
+constexpr int64_t adafactorTile = 512;
+static_assert(adafactorTile % reductionLanes == 0, "element 0 of a tile belongs to lane 0");
 
 FETTLE_FN Array arrayIn(const fettle_call& call, int index) {
   return {static_cast<char*>(call.array[index]), call.dtype[index]};
@@ -34,50 +37,78 @@ template <>
 struct CpuKernel<AdafactorSums> {
   using Sums = AdafactorSums;
 
-  // Adds q of a row's part to the lanes and the columns; on the first row the columns are set.
-  template <bool first>
-  FETTLE_FN void add(const float* g, int n, double eps, double* lanes, double* columns) {
+  // Rows that are gone through together: the columns' sums are then read and written once for all of them.
+  static constexpr int together = 4;
+
+  struct Rows {
+    const float* of[together];
+    alignas(64) double lanes[together][reductionLanes];
+  };
+
+  // Adds q of some rows' parts to their lanes and the columns, which the first row sets. What comes `ahead` elements further on is
+  // fetched meanwhile.
+  template <int count, bool first>
+  FETTLE_FN void add(Rows& rows, int n, double eps, double* columns, int64_t ahead) {
     const Doubles floor(eps);
     const int whole = n / Doubles::lanes * Doubles::lanes;
     for (int i = 0; i < whole; i += Doubles::lanes) {
-      const Doubles x = Doubles::widen(g + i);
-      const Doubles q = fma(x, x, floor);
-      double* lane = lanes + i % reductionLanes;
-      (Doubles::load(lane) + q).store(lane);
-      (first ? q : Doubles::load(columns + i) + q).store(columns + i);
+      Doubles column(0.0);
+      if (!first) column = Doubles::load(columns + i);
+      for (int k = 0; k < count; k++) {
+        if (i % 16 == 0) _mm_prefetch(reinterpret_cast<const char*>(rows.of[k] + i + ahead), _MM_HINT_T1);
+        const Doubles x = Doubles::widen(rows.of[k] + i);
+        const Doubles q = fma(x, x, floor);
+        double* lane = rows.lanes[k] + i % reductionLanes;
+        (Doubles::load(lane) + q).store(lane);
+        column = first && k == 0 ? q : column + q;
+      }
+      column.store(columns + i);
     }
     for (int i = whole; i < n; i++) {
-      const double x = double(g[i]);
-      const double q = x * x + eps;
-      lanes[i % reductionLanes] += q;
-      columns[i] = first ? q : columns[i] + q;
+      for (int k = 0; k < count; k++) {
+        const double x = double(rows.of[k][i]);
+        const double q = x * x + eps;
+        rows.lanes[k][i % reductionLanes] += q;
+        columns[i] = first && k == 0 ? q : columns[i] + q;
+      }
+    }
+  }
+
+  template <int count>
+  FETTLE_FN void addRows(const fettle_call& call, const Sums::Part& part, int64_t row, Rows& rows, float (*decoded)[adafactorScratch]) {
+    const Array gradient = arrayIn(call, Sums::gradient);
+    const int64_t length = call.integer[Sums::columns];
+    const int n = int(part.width);
+    const int used = int(smaller(n, reductionLanes));
+    for (int k = 0; k < count; k++) {
+      const int64_t at = (row + k) * length + part.firstColumn;
+      rows.of[k] = reinterpret_cast<const float*>(gradient.data) + at;
+      if (gradient.dtype != FETTLE_F32) {
+        decodeTile({gradient.data + at * bytesOf(gradient.dtype), gradient.dtype}, n, decoded[k]);
+        rows.of[k] = decoded[k];
+      }
+      memset(rows.lanes[k], 0, size_t(used) * sizeof(double));
+    }
+    double* columns = arrayOf<double>(call, Sums::columnSums) + part.sums;
+    const int64_t ahead = gradient.dtype == FETTLE_F32 ? count * length : 0;
+    if (row == part.firstRow) {
+      add<count, true>(rows, n, call.number[Sums::eps1], columns, ahead);
+    } else {
+      add<count, false>(rows, n, call.number[Sums::eps1], columns, ahead);
+    }
+    for (int k = 0; k < count; k++) {
+      arrayOf<double>(call, Sums::rowSums)[(row + k) * part.chunks + part.chunk] = treeSum(rows.lanes[k], used);
     }
   }
 
   static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
-    const Array gradient = arrayIn(call, Sums::gradient);
-    alignas(64) float decoded[adafactorScratch];
-    alignas(64) double lanes[reductionLanes];
+    alignas(64) float decoded[together][adafactorScratch];
+    Rows rows;
     for (int64_t unit = first; unit < last; unit++) {
       const Sums::Part part = Sums::Part::of(call, unit);
-      const int n = int(part.width);
-      double* columns = arrayOf<double>(call, Sums::columnSums) + part.sums;
-      for (int64_t row = part.firstRow; row < part.lastRow; row++) {
-        const int64_t at = row * call.integer[Sums::columns] + part.firstColumn;
-        const float* g = reinterpret_cast<const float*>(gradient.data) + at;
-        if (gradient.dtype != FETTLE_F32) {
-          decodeTile({gradient.data + at * bytesOf(gradient.dtype), gradient.dtype}, n, decoded);
-          g = decoded;
-        }
-        const int used = int(smaller(n, reductionLanes));
-        memset(lanes, 0, size_t(used) * sizeof(double));
-        if (row == part.firstRow) {
-          add<true>(g, n, call.number[Sums::eps1], lanes, columns);
-        } else {
-          add<false>(g, n, call.number[Sums::eps1], lanes, columns);
-        }
-        arrayOf<double>(call, Sums::rowSums)[row * part.chunks + part.chunk] = treeSum(lanes, used);
-      }
+      int64_t row = part.firstRow;
+      for (; row + together <= part.lastRow; row += together) addRows<together>(call, part, row, rows, decoded);
+      for (; row < part.lastRow; row++) addRows<1>(call, part, row, rows, decoded);
     }
   }
 };
@@ -119,15 +150,17 @@ static inline void adafactorDirection(const fettle_call& call, int64_t first, in
 template <>
 struct CpuKernel<AdafactorSquares> {
   static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
-    alignas(64) float u[adafactorScratch];
-    alignas(64) float v[adafactorScratch];
+    alignas(64) float u[adafactorTile + Vector::lanes];
+    alignas(64) float v[adafactorTile + Vector::lanes];
     Lanes lanes;
     for (int64_t unit = first; unit < last; unit++) {
-      const int64_t start = unit * FETTLE_CHUNK;
-      const int64_t n = AdafactorUpdate::endOf(call, unit) - start;
-      adafactorDirection(call, start, n, u, v);
+      const int64_t end = AdafactorUpdate::endOf(call, unit);
       lanes.clear();
-      accumulateSquares(lanes, u, int(n));
+      for (int64_t start = unit * FETTLE_CHUNK; start < end; start += adafactorTile) {
+        const int64_t n = smaller(adafactorTile, end - start);
+        adafactorDirection(call, start, n, u, v);
+        accumulateSquares(lanes, u, int(n));
+      }
       arrayOf<double>(call, AdafactorUpdate::sums)[unit] = treeSum(lanes.sum, reductionLanes);
     }
   }
@@ -138,23 +171,25 @@ struct CpuKernel<AdafactorApply> {
   using Update = AdafactorUpdate;
 
   static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
-    alignas(64) float u[adafactorScratch];
-    alignas(64) float v[adafactorScratch];
+    alignas(64) float u[adafactorTile + Vector::lanes];
+    alignas(64) float v[adafactorTile + Vector::lanes];
     const Array parameter = arrayIn(call, Update::parameter);
     const Array moment = arrayIn(call, Update::moment);
     const bool averages = moment.data != nullptr;
     for (int64_t unit = first; unit < last; unit++) {
-      const int64_t start = unit * FETTLE_CHUNK;
-      const int64_t n = Update::endOf(call, unit) - start;
-      adafactorDirection(call, start, n, u, v);
-      for (int64_t i = 0; i < n; i += Vector::lanes) {
-        Vector m = averages ? loadSome(moment, start + i, n - i) : Vector(0.0f);
-        const Vector p = loadSome(parameter, start + i, n - i);
-        storeSome(parameter, start + i, n - i, Update::moved(call, p, Vector::load(u + i), m, averages));
-        if (averages) storeSome(moment, start + i, n - i, m);
-      }
-      if (call.array[Update::second] != nullptr) {
-        memcpy(arrayOf<float>(call, Update::second) + start, v, size_t(n) * sizeof(float));
+      const int64_t end = Update::endOf(call, unit);
+      for (int64_t start = unit * FETTLE_CHUNK; start < end; start += adafactorTile) {
+        const int64_t n = smaller(adafactorTile, end - start);
+        adafactorDirection(call, start, n, u, v);
+        for (int64_t i = 0; i < n; i += Vector::lanes) {
+          Vector m = averages ? loadSome(moment, start + i, n - i) : Vector(0.0f);
+          const Vector p = loadSome(parameter, start + i, n - i);
+          storeSome(parameter, start + i, n - i, Update::moved(call, p, Vector::load(u + i), m, averages));
+          if (averages) storeSome(moment, start + i, n - i, m);
+        }
+        if (call.array[Update::second] != nullptr) {
+          memcpy(arrayOf<float>(call, Update::second) + start, v, size_t(n) * sizeof(float));
+        }
       }
     }
   }

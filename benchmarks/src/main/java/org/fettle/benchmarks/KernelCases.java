@@ -27,9 +27,10 @@ import org.fettle.sparsity.Selection;
 /** The kernels besides steps that are measured: {@code ./fettle bench --kernels}. */
 final class KernelCases {
   /** Elements of the kernels that memory bounds. */
-  private static final int LARGE = 10_000_000;
+  static final int LARGE = 10_000_000;
 
-  private static final int ROWS = 1_000;
+  static final int ROWS = 1_000;
+  static final int COLUMNS = LARGE / ROWS;
   private static final int PATTERN = 65_521;
 
   private KernelCases() {}
@@ -38,6 +39,7 @@ final class KernelCases {
     List<KernelCase> cases = new ArrayList<>();
     formats(cases);
     steps(cases);
+    cases.addAll(TransformCases.all());
     masks(cases);
     cases.addAll(ProductCases.all());
     return cases;
@@ -49,10 +51,10 @@ final class KernelCases {
             "quantize.int8",
             4 + 1,
             (backend, arrays) -> {
-              Tensor x = floats(arrays, "x", ROWS, LARGE / ROWS);
+              Tensor x = floats(arrays, "x", ROWS, COLUMNS);
               Tensor scale = Tensor.allocate(DType.F32, 1);
               putFloat(scale, 0.02f);
-              Quantized q = Quantized.of(Tensor.allocate(DType.I8, ROWS, LARGE / ROWS), scale);
+              Quantized q = Quantized.of(Tensor.allocate(DType.I8, ROWS, COLUMNS), scale);
               Quantizer quantizer = Quantizer.on(backend);
               return () -> quantizer.encode(IntegerFormat.int8(ScaleGrid.TENSOR), x, q);
             }));
@@ -64,11 +66,10 @@ final class KernelCases {
             "dequantize.int8",
             1 + 4,
             (backend, arrays) -> {
-              Tensor y = floats(arrays, "x", ROWS, LARGE / ROWS);
+              Tensor y = floats(arrays, "x", ROWS, COLUMNS);
               Quantized q =
                   Quantized.of(
-                      Tensor.allocate(DType.I8, ROWS, LARGE / ROWS),
-                      Tensor.allocate(DType.F32, ROWS));
+                      Tensor.allocate(DType.I8, ROWS, COLUMNS), Tensor.allocate(DType.F32, ROWS));
               Quantizer quantizer = Quantizer.on(backend);
               quantizer.quantize(IntegerFormat.int8(ScaleGrid.ROW), y, q);
               return () -> quantizer.dequantize(IntegerFormat.int8(ScaleGrid.ROW), q, y);
@@ -88,9 +89,9 @@ final class KernelCases {
             "cast.e4m3.transpose",
             4 + 1 + 1,
             (backend, arrays) -> {
-              Tensor x = floats(arrays, "x", ROWS, LARGE / ROWS);
-              Tensor codes = Tensor.allocate(DType.U8, ROWS, LARGE / ROWS);
-              Tensor transposed = Tensor.allocate(DType.U8, LARGE / ROWS, ROWS);
+              Tensor x = floats(arrays, "x", ROWS, COLUMNS);
+              Tensor codes = Tensor.allocate(DType.U8, ROWS, COLUMNS);
+              Tensor transposed = Tensor.allocate(DType.U8, COLUMNS, ROWS);
               Tensor multipliers = Tensor.allocate(DType.F32, 1);
               putFloat(multipliers, 1);
               DelayedScaling scaling =
@@ -157,7 +158,7 @@ final class KernelCases {
             // Codes and momentum in place, the gradient read.
             2 + 8 + 4,
             (backend, arrays) -> {
-              Tensor weight = floats(arrays, "x", ROWS, LARGE / ROWS);
+              Tensor weight = floats(arrays, "x", ROWS, COLUMNS);
               EcoWeights.Options options =
                   new EcoWeights.Options(
                       EcoWeights.Optimizer.SGDM, 0.9, 0.999, 1e-8, 0, true, false, 1, 0);
@@ -212,8 +213,8 @@ final class KernelCases {
             "mask.2:4",
             4 + 1.0 / 8,
             (backend, arrays) -> {
-              Tensor x = floats(arrays, "x", ROWS, LARGE / ROWS);
-              Tensor mask = Tensor.allocate(DType.BIT, ROWS, LARGE / ROWS);
+              Tensor x = floats(arrays, "x", ROWS, COLUMNS);
+              Tensor mask = Tensor.allocate(DType.BIT, ROWS, COLUMNS);
               NmPattern pattern = new NmPattern(2, 4);
               return () -> pattern.mask(backend, x, mask);
             }));
@@ -231,7 +232,7 @@ final class KernelCases {
             }));
   }
 
-  private static KernelCase large(String name, double bytes, KernelCase.Make make) {
+  static KernelCase large(String name, double bytes, KernelCase.Make make) {
     return new KernelCase(name, "1e7", LARGE, bytes, 0, make);
   }
 
