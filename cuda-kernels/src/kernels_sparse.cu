@@ -2,6 +2,7 @@
 #include "semi24_product.cuh"
 
 #include "kernels/sparse/activations.h"
+#include "kernels/sparse/block_products.h"
 #include "kernels/sparse/formats.h"
 #include "kernels/sparse/penalties.h"
 #include "kernels/sparse/products.h"

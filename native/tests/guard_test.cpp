@@ -585,6 +585,41 @@ void half_products(Arrays& arrays, int64_t rows, int64_t columns, int64_t batch,
   }
 }
 
+// Blocks in the first and the last column, and padding; of a matrix as it lies and of its transposed.
+void block_products(Arrays& arrays, int64_t rows, int64_t columns, int64_t batch, bool together, bool atEnd, int32_t tier) {
+  const int64_t tiles = units(batch, batchTile);
+  for (const int64_t b : {1, 4, 5, 16, 100}) {
+    const int64_t down = units(rows, b), across = units(columns, b), blocks = 3 * down;
+    for (const char* id : {"block_matrix_product", "transposed", "block_matrix_sampled"}) {
+      const bool transposed = strcmp(id, "transposed") == 0, sampled = strcmp(id, "block_matrix_sampled") == 0;
+      Call call(arrays, transposed ? "block_matrix_product" : id, atEnd);
+      int32_t* starts = reinterpret_cast<int32_t*>(call.array(FETTLE_I32, sampled ? blocks : down + 1));
+      int32_t* places = reinterpret_cast<int32_t*>(call.array(FETTLE_I32, blocks));
+      for (int64_t i = 0; i <= down && !sampled; i++) starts[i] = int32_t(3 * i);
+      for (int64_t p = 0; p < blocks; p++) {
+        if (sampled) starts[p] = int32_t(p / 3);
+        places[p] = p % 3 == 0 ? 0 : p % 3 == 1 && across > 1 ? int32_t(across - 1) : -1;
+      }
+      call.array(FETTLE_F32, blocks * b * b);
+      if (sampled) {
+        call.array(FETTLE_F32, batch * rows);
+        call.array(FETTLE_F32, batch * columns);
+        call.integers({batch, rows, columns, b});
+        call.run(blocks * b, tier, together ? blocks * b : 3);
+        continue;
+      }
+      call.array(FETTLE_F32, tiles * columns * batchTile);
+      call.array(FETTLE_F32, batch * rows);
+      if (transposed) {
+        int32_t* which = reinterpret_cast<int32_t*>(call.array(FETTLE_I32, blocks));
+        for (int64_t p = 0; p < blocks; p++) which[p] = int32_t(blocks - 1 - p);
+      }
+      call.integers({batch, rows, columns, b, transposed ? 1 : b, transposed ? b : 1});
+      call.run(tiles * units(rows, sparseRows), tier, together ? tiles * units(rows, sparseRows) : 1);
+    }
+  }
+}
+
 // Several tiles of a batch at a time, and one by one.
 void sparse_products(Arrays& arrays, int64_t columns, int64_t batch, bool together, bool atEnd, int32_t tier) {
   const int64_t rows = sparseRows + 5;
@@ -602,6 +637,7 @@ void sparse_products(Arrays& arrays, int64_t columns, int64_t batch, bool togeth
     call.integers({batch, rows, columns});
     call.run(all, tier, together ? all : 1);
   }
+  if (columns > 0) block_products(arrays, rows, columns, batch, together, atEnd, tier);
   const int64_t whole = columns / 8 * 8;
   if (whole == 0) return;
   Call call(arrays, "semi24_product", atEnd);

@@ -23,12 +23,13 @@ struct SparseParts {
 };
 
 // The results of some rows, of several tiles. By batch: what lies a row of results apart falls upon each other in the cache.
-FETTLE_FN void storeBatch(const fettle_call& call, int64_t tile, int tiles, int64_t row, int64_t n, const SparseParts& parts) {
+FETTLE_FN void storeBatch(const fettle_call& call, int64_t tile, int tiles, int64_t row, int64_t n,
+                          const double (&sum)[partRows][tilesWidth + 8]) {
   const int64_t first = tile * batchTile;
   const int64_t count = smaller(tiles * batchTile, call.integer[0] - first);
   float* y = arrayOf<float>(call, 4) + first * call.integer[1] + row;
   for (int64_t i = 0; i < count; i++, y += call.integer[1]) {
-    for (int64_t r = 0; r < n; r++) y[r] = float(parts.sum[r][i]);
+    for (int64_t r = 0; r < n; r++) y[r] = float(sum[r][i]);
   }
 }
 
@@ -85,7 +86,7 @@ static void semi24Tiles(const fettle_call& call, int64_t tile, int64_t firstRow,
         addQuads<tiles>(parts, arrayOf<const uint8_t>(call, 1) + at / 8, width / 8, parts.sum[r]);
       }
     }
-    storeBatch(call, tile, tiles, start, n, parts);
+    storeBatch(call, tile, tiles, start, n, parts.sum);
   }
 }
 
@@ -112,7 +113,7 @@ static void csrTiles(const fettle_call& call, int64_t tile, int64_t firstRow, in
       }
       for (int v = 0; v < vectors; v++) sum[v].store(parts.sum[r] + v * Doubles::lanes);
     }
-    storeBatch(call, tile, tiles, start, n, parts);
+    storeBatch(call, tile, tiles, start, n, parts.sum);
   }
 }
 

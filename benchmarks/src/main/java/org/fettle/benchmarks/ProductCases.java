@@ -11,10 +11,13 @@ import org.fettle.IntegerProduct;
 import org.fettle.Tensor;
 import org.fettle.internal.Access;
 import org.fettle.internal.algebra.Products;
+import org.fettle.sparsity.BlockMatrix;
 import org.fettle.sparsity.CsrMatrix;
 import org.fettle.sparsity.NmPattern;
 import org.fettle.sparsity.Selection;
 import org.fettle.sparsity.Semi24;
+import org.fettle.sparsity.StructuredMasks;
+import org.fettle.sparsity.StructuredScores;
 import org.fettle.steps.NewtonSchulz;
 
 /**
@@ -26,6 +29,9 @@ final class ProductCases {
 
   /** How much of a multiply-add's two operations a product of two entries out of four does. */
   private static final double HALF = 0.5;
+
+  /** Rows and columns of a block of {@code product.bsr90}. */
+  private static final int BLOCK = 16;
 
   private ProductCases() {}
 
@@ -41,6 +47,7 @@ final class ProductCases {
     for (int percent : new int[] {50, 80, 90, 95, 98, 99}) {
       cases.add(csr(percent));
     }
+    cases.add(bsr());
     cases.add(semi24());
     if (hasBlas()) {
       cases.add(floatProduct());
@@ -150,6 +157,31 @@ final class ProductCases {
           long kept = weight.elements() * (100 - percent) / 100;
           Selection.on(backend).keepLargest(kept, weight, mask);
           CsrMatrix matrix = CsrMatrix.of(backend, mask, weight);
+          Tensor x = floats(arrays, "left", SIDE, SIDE);
+          Tensor y = Tensor.allocate(DType.F32, SIDE, SIDE);
+          return () -> matrix.multiply(x, y);
+        });
+  }
+
+  /** Whole blocks that stay, one in ten. */
+  private static KernelCase bsr() {
+    double density = 0.1;
+    return product(
+        "product.bsr90",
+        new int[] {SIDE, SIDE, SIDE},
+        (4.0 + 4.0 + 4.0 * density) * SIDE * SIDE,
+        density,
+        (backend, arrays) -> {
+          Tensor weight = floats(arrays, "right", SIDE, SIDE);
+          int across = SIDE / BLOCK;
+          Tensor scores = Tensor.allocate(DType.F32, across, across);
+          StructuredScores.on(backend).blocks(StructuredScores.Norm.L2, weight, BLOCK, scores);
+          Tensor blocks = Tensor.allocate(DType.BIT, across, across);
+          Selection.on(backend)
+              .keepLargest(Math.round(density * scores.elements()), scores, blocks);
+          Tensor mask = Tensor.allocate(DType.BIT, SIDE, SIDE);
+          StructuredMasks.on(backend).blocks(blocks, BLOCK, mask);
+          BlockMatrix matrix = BlockMatrix.compressedRows(backend, BLOCK, mask, weight);
           Tensor x = floats(arrays, "left", SIDE, SIDE);
           Tensor y = Tensor.allocate(DType.F32, SIDE, SIDE);
           return () -> matrix.multiply(x, y);

@@ -42,7 +42,10 @@ public final class Libtorch implements Peer {
   @Override
   public Operation kernel(String name, Map<String, org.fettle.Tensor> arrays) {
     torch.set_num_threads(1);
-    if (name.startsWith("product.csr") || name.equals("product.2:4") || name.equals("product.f32")) {
+    if (name.startsWith("product.csr")
+        || name.startsWith("product.bsr")
+        || name.equals("product.2:4")
+        || name.equals("product.f32")) {
       Tensor left = matrix(arrays.get("left"), torch.ScalarType.Float);
       Tensor right = matrix(arrays.get("right"), torch.ScalarType.Float).t();
       Tensor out = torch.mm(left, right);

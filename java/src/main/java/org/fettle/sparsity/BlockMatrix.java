@@ -9,6 +9,7 @@ import org.fettle.internal.KernelCall;
 import org.fettle.internal.Scratch;
 import org.fettle.internal.Selector;
 import org.fettle.internal.TensorChecks;
+import org.fettle.internal.kernels.BlockMatrixKernels;
 import org.fettle.internal.kernels.FormatKernels;
 import org.fettle.internal.kernels.MaskKernels;
 
@@ -16,36 +17,50 @@ import org.fettle.internal.kernels.MaskKernels;
  * A matrix of the blocks that hold any kept entry, row-major inside and padded with zeros at the
  * edges: block compressed rows (BSR) or blocked ELL, in which every block row has as many blocks as
  * the fullest one, padded with column -1 and zeros.
+ *
+ * <p>Products sum in double, in ascending order of what is summed over, and round once: the same
+ * bits on every backend, and those of a {@link CsrMatrix} of the same weight wherever the other
+ * factor is finite. All entries of a stored block count as there, so that a 0 among them times an
+ * infinity or NaN is NaN; blocks that are not stored have no effect.
  */
 public final class BlockMatrix implements AutoCloseable {
   private final Backend backend;
   private final long rows;
   private final long columns;
   private final int blockSize;
-  private final Tensor rowPointers;
+  private final boolean ell;
   private final Tensor blockColumns;
   private final Tensor blockRows;
   private final Tensor values;
+  private final Tensor rowStarts;
+  private final Index transposed;
   private final Scratch owned;
+
+  /** The blocks by their columns: where each block column starts, their rows, which they are. */
+  private record Index(Tensor starts, Tensor places, Tensor which) {}
 
   private BlockMatrix(
       Backend backend,
       long rows,
       long columns,
       int blockSize,
-      Tensor rowPointers,
+      boolean ell,
+      Tensor rowStarts,
       Tensor blockColumns,
       Tensor blockRows,
       Tensor values,
+      Index transposed,
       Scratch owned) {
     this.backend = backend;
     this.rows = rows;
     this.columns = columns;
     this.blockSize = blockSize;
-    this.rowPointers = rowPointers;
+    this.ell = ell;
+    this.rowStarts = rowStarts;
     this.blockColumns = blockColumns;
     this.blockRows = blockRows;
     this.values = values;
+    this.transposed = transposed;
     this.owned = owned;
   }
 
@@ -116,7 +131,10 @@ public final class BlockMatrix implements AutoCloseable {
     Scratch owned = new Scratch(engine);
     boolean done = false;
     try {
-      Tensor pointersOf = ell ? null : owned.ints(pointers);
+      for (int i = 0; ell && i <= down; i++) {
+        pointers[i] = i * widest;
+      }
+      Tensor startsOf = owned.ints(pointers);
       Tensor columnsOf =
           ell ? owned.tensor(DType.I32, down, widest) : owned.tensor(DType.I32, blocks);
       Scratch.write(engine, columnsOf, blockColumns);
@@ -141,7 +159,17 @@ public final class BlockMatrix implements AutoCloseable {
       }
       done = true;
       return new BlockMatrix(
-          backend, rows, columns, blockSize, pointersOf, columnsOf, rowsOf, values, owned);
+          backend,
+          rows,
+          columns,
+          blockSize,
+          ell,
+          startsOf,
+          columnsOf,
+          rowsOf,
+          values,
+          byColumns(owned, across, blockRows, blockColumns),
+          owned);
     } finally {
       if (!done) {
         owned.close();
@@ -149,9 +177,48 @@ public final class BlockMatrix implements AutoCloseable {
     }
   }
 
+  /** Padding is left out. */
+  private static Index byColumns(Scratch owned, int across, int[] blockRows, int[] blockColumns) {
+    int[] starts = new int[across + 1];
+    for (int column : blockColumns) {
+      if (column >= 0) {
+        starts[column + 1]++;
+      }
+    }
+    for (int i = 0; i < across; i++) {
+      starts[i + 1] += starts[i];
+    }
+    int[] next = starts.clone();
+    int[] places = new int[starts[across]];
+    int[] which = new int[starts[across]];
+    for (int p = 0; p < blockColumns.length; p++) {
+      if (blockColumns[p] >= 0) {
+        int at = next[blockColumns[p]]++;
+        places[at] = blockRows[p];
+        which[at] = p;
+      }
+    }
+    return new Index(owned.ints(starts), owned.ints(places), owned.ints(which));
+  }
+
+  /** Rows. */
+  public long rows() {
+    return rows;
+  }
+
+  /** Columns. */
+  public long columns() {
+    return columns;
+  }
+
+  /** Rows and columns of a block. */
+  public int blockSize() {
+    return blockSize;
+  }
+
   /** I32 [block rows + 1]: where each block row starts; null for ELL. */
   public Tensor rowPointers() {
-    return rowPointers;
+    return ell ? null : rowStarts;
   }
 
   /** I32 [blocks], or [block rows, width] for ELL: the block column of each. */
@@ -184,6 +251,78 @@ public final class BlockMatrix implements AutoCloseable {
             .arrays(values, blockRows, blockColumns, dense)
             .integers(rows, columns, blockSize)
             .units(blockColumns.elements(), values.elements()));
+  }
+
+  /**
+   * The product {@code y = x W^T}.
+   *
+   * @param x F32 [batch, columns]
+   * @param y F32 [batch, rows]
+   */
+  public void multiply(Tensor x, Tensor y) {
+    Engine engine = checkProduct("x", x, columns, "y", y, rows);
+    product(engine, new Index(rowStarts, blockColumns, null), x, y, blockSize, 1);
+  }
+
+  /**
+   * The product {@code dx = dy W}, by the same blocks: nothing is transposed but an index that the
+   * matrix keeps, 8 bytes per block.
+   *
+   * @param dy F32 [batch, rows]
+   * @param dx F32 [batch, columns]
+   */
+  public void multiplyTransposed(Tensor dy, Tensor dx) {
+    Engine engine = checkProduct("dy", dy, rows, "dx", dx, columns);
+    product(engine, transposed, dy, dx, 1, blockSize);
+  }
+
+  /**
+   * The product {@code dy^T x} for all entries of the stored blocks (SDDMM), also those that the
+   * mask did not keep; zeros beyond the matrix and in the padding.
+   *
+   * @param dy F32 [batch, rows]
+   * @param x F32 [batch, columns]
+   * @param out F32 of the shape of {@link #values}; may be these
+   */
+  public void sample(Tensor dy, Tensor x, Tensor out) {
+    TensorChecks checks = new TensorChecks(backend).reads("dy", dy, DType.F32).rank("dy", dy, 2);
+    long batch = dy.shape()[0];
+    checks.shape("dy", dy, batch, rows);
+    checks.reads("x", x, DType.F32).shape("x", x, batch, columns);
+    checks.reads("blockColumns", blockColumns, DType.I32);
+    checks.writes("out", out, DType.F32).like("out", out, values);
+    checks
+        .done()
+        .run(
+            new KernelCall(BlockMatrixKernels.SAMPLED)
+                .arrays(blockRows, blockColumns, out, dy, x)
+                .integers(batch, rows, columns, blockSize)
+                .units(blockColumns.elements() * blockSize, batch * values.elements()));
+  }
+
+  private Engine checkProduct(
+      String inName, Tensor in, long width, String outName, Tensor out, long outWidth) {
+    TensorChecks checks = new TensorChecks(backend);
+    checks.reads("values", values, DType.F32).reads("blockColumns", blockColumns, DType.I32);
+    checks.reads(inName, in, DType.F32).rank(inName, in, 2);
+    long batch = in.shape()[0];
+    checks.shape(inName, in, batch, width);
+    checks.writes(outName, out, DType.F32).shape(outName, out, batch, outWidth);
+    return checks.done();
+  }
+
+  private void product(Engine engine, Index index, Tensor in, Tensor out, int down, int across) {
+    long batch = in.shape()[0];
+    long outWidth = out.shape()[1];
+    try (Scratch scratch = new Scratch(engine)) {
+      Tensor packed = CsrMatrix.pack(engine, scratch, in);
+      engine.run(
+          new KernelCall(BlockMatrixKernels.PRODUCT)
+              .arrays(index.starts(), index.places(), values, packed, out, index.which())
+              .integers(batch, outWidth, in.shape()[1], blockSize, down, across)
+              .units(
+                  CsrMatrix.productUnits(batch, outWidth), batch * (values.elements() + outWidth)));
+    }
   }
 
   /** Frees the matrix. */

@@ -41,7 +41,7 @@ public final class ProductKernels {
   }
 
   /** The rows of a unit times a tile; sums stay where they are needed. */
-  private static final class Unit {
+  static final class Unit {
     private final JavaCall call;
     private final long tile;
     final long firstRow;
