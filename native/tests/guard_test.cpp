@@ -588,7 +588,7 @@ void half_products(Arrays& arrays, int64_t rows, int64_t columns, int64_t batch,
 // Blocks in the first and the last column, and padding; of a matrix as it lies and of its transposed.
 void block_products(Arrays& arrays, int64_t rows, int64_t columns, int64_t batch, bool together, bool atEnd, int32_t tier) {
   const int64_t tiles = units(batch, batchTile);
-  for (const int64_t b : {1, 4, 5, 16, 100}) {
+  for (const int64_t b : {1, 4, 5, 16, 24}) {
     const int64_t down = units(rows, b), across = units(columns, b), blocks = 3 * down;
     for (const char* id : {"block_matrix_product", "transposed", "block_matrix_sampled"}) {
       const bool transposed = strcmp(id, "transposed") == 0, sampled = strcmp(id, "block_matrix_sampled") == 0;
