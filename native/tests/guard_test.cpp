@@ -593,11 +593,10 @@ void block_products(Arrays& arrays, int64_t rows, int64_t columns, int64_t batch
     for (const char* id : {"block_matrix_product", "transposed", "block_matrix_sampled"}) {
       const bool transposed = strcmp(id, "transposed") == 0, sampled = strcmp(id, "block_matrix_sampled") == 0;
       Call call(arrays, transposed ? "block_matrix_product" : id, atEnd);
-      int32_t* starts = reinterpret_cast<int32_t*>(call.array(FETTLE_I32, sampled ? blocks : down + 1));
+      int32_t* starts = reinterpret_cast<int32_t*>(call.array(FETTLE_I32, down + 1));
       int32_t* places = reinterpret_cast<int32_t*>(call.array(FETTLE_I32, blocks));
-      for (int64_t i = 0; i <= down && !sampled; i++) starts[i] = int32_t(3 * i);
+      for (int64_t i = 0; i <= down; i++) starts[i] = int32_t(3 * i);
       for (int64_t p = 0; p < blocks; p++) {
-        if (sampled) starts[p] = int32_t(p / 3);
         places[p] = p % 3 == 0 ? 0 : p % 3 == 1 && across > 1 ? int32_t(across - 1) : -1;
       }
       call.array(FETTLE_F32, blocks * b * b);
@@ -605,7 +604,7 @@ void block_products(Arrays& arrays, int64_t rows, int64_t columns, int64_t batch
         call.array(FETTLE_F32, batch * rows);
         call.array(FETTLE_F32, batch * columns);
         call.integers({batch, rows, columns, b});
-        call.run(blocks * b, tier, together ? blocks * b : 3);
+        call.run(down * b, tier, together ? down * b : 3);
         continue;
       }
       call.array(FETTLE_F32, tiles * columns * batchTile);

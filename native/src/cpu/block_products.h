@@ -1,4 +1,4 @@
-// Products of a batch with matrices of blocks: up to four rows of a block at a time share what is read of the batch.
+// Products with matrices of blocks: up to four rows of a block at a time share what is read of the batch.
 #pragma once
 
 #include "cpu/sparse_products.h"
@@ -73,34 +73,36 @@ static void addGroup(BlockParts& parts, int64_t rows, int64_t stride, double* su
   parts.steps = 0;
 }
 
-FETTLE_FN void widenApart(const float* from, int64_t apart, double* to, int64_t n) {
-  if (apart == 1) {
-    widenAll(from, to, n);
-  } else {
-    for (int64_t i = 0; i < n; i++) to[i] = double(from[i * apart]);
-  }
-}
-
 // The sums of some rows that lie in one block row.
 template <int tiles>
 static void addBlockRow(const fettle_call& call, const float* batch, int64_t row, int64_t rows, BlockParts& parts, double* sums) {
   const int64_t columns = call.integer[2];
   const int64_t b = call.integer[3];
+  const int64_t down = call.integer[4];
+  const int64_t across = call.integer[5];
   const int64_t stride = columns * batchTile;
-  const int32_t* starts = arrayOf<const int32_t>(call, 0) + row / b;
-  for (int64_t p = starts[0]; p < starts[1]; p++) {
-    const int64_t column = int64_t(arrayOf<const int32_t>(call, 1)[p]) * b;
+  const int64_t within = row % b * down;
+  const int64_t first = arrayOf<const int32_t>(call, 0)[row / b];
+  const int64_t last = arrayOf<const int32_t>(call, 0)[row / b + 1];
+  const int32_t* places = arrayOf<const int32_t>(call, 1);
+  for (int64_t p = first; p < last; p++) {
+    const int64_t column = int64_t(places[p]) * b;
     if (column < 0) continue;
-    const float* values = blockAt(call, p) + row % b * call.integer[4];
+    const float* values = blockAt(call, p) + within;
     const int64_t width = smaller(b, columns - column);
     for (int64_t j = 0; j < width;) {
-      const int64_t n = smaller(width - j, mostSteps - parts.steps);
+      const int64_t at = parts.steps;
+      const int64_t n = smaller(width - j, mostSteps - at);
       for (int64_t r = 0; r < rows; r++) {
-        const float* from = values + r * call.integer[4] + j * call.integer[5];
-        widenApart(from, call.integer[5], parts.value[r] + parts.steps, n);
+        const float* from = values + r * down + j * across;
+        if (across == 1) {
+          widenAll(from, parts.value[r] + at, n);
+        } else {
+          for (int64_t k = 0; k < n; k++) parts.value[r][at + k] = double(from[k * across]);
+        }
       }
-      for (int64_t k = 0; k < n; k++) parts.x[parts.steps + k] = batch + (column + j + k) * batchTile;
-      parts.steps += n;
+      for (int64_t k = 0; k < n; k++) parts.x[at + k] = batch + (column + j + k) * batchTile;
+      parts.steps = at + n;
       j += n;
       if (parts.steps == mostSteps) addGroup<tiles>(parts, rows, stride, sums);
     }
@@ -128,6 +130,95 @@ struct BlockMatrixTiles {
     }
   }
 };
+
+// Entries of a block row that are summed at a time: their columns of x, and where they lie in the first of some rows of blocks.
+constexpr int sampledVectors = 2;
+constexpr int64_t sampledEntries = sampledVectors * Doubles::lanes;
+
+struct Sampled {
+  int64_t column[sampledEntries];
+  int64_t at[sampledEntries];
+  int64_t n = 0;
+};
+
+// x is read once for some rows, by vectors where the entries are side by side.
+template <int rows>
+__attribute__((noinline)) static void sampleRows(const fettle_call& call, int64_t row, const Sampled& entries) {
+  alignas(64) double values[sampledEntries] = {};
+  const bool together =
+      entries.n == sampledEntries && entries.column[sampledEntries - 1] - entries.column[0] == sampledEntries - 1;
+  Doubles sum[rows][sampledVectors];
+  for (int r = 0; r < rows; r++) {
+    for (int v = 0; v < sampledVectors; v++) sum[r][v] = Doubles(0.0);
+  }
+  const int64_t batch = call.integer[0];
+  const float* dy = arrayOf<const float>(call, 3) + row;
+  const float* from = arrayOf<const float>(call, 4);
+  for (int64_t i = 0; i < batch; i++, dy += call.integer[1], from += call.integer[2]) {
+    Doubles x[sampledVectors];
+    if (together) {
+      for (int v = 0; v < sampledVectors; v++) x[v] = Doubles::widen(from + entries.column[0] + v * Doubles::lanes);
+    } else {
+      for (int64_t j = 0; j < entries.n; j++) values[j] = double(from[entries.column[j]]);
+      for (int v = 0; v < sampledVectors; v++) x[v] = Doubles::load(values + v * Doubles::lanes);
+    }
+    for (int r = 0; r < rows; r++) {
+      const Doubles factor(double(dy[r]));
+      for (int v = 0; v < sampledVectors; v++) sum[r][v] = fma(factor, x[v], sum[r][v]);
+    }
+  }
+  for (int r = 0; r < rows; r++) {
+    for (int v = 0; v < sampledVectors; v++) sum[r][v].store(values + v * Doubles::lanes);
+    float* out = arrayOf<float>(call, 2) + r * call.integer[3];
+    for (int64_t j = 0; j < entries.n; j++) out[entries.at[j]] = float(values[j]);
+  }
+}
+
+FETTLE_FN void sampleGroup(const fettle_call& call, int64_t row, int64_t rows, Sampled& entries) {
+  if (rows == 4) {
+    sampleRows<4>(call, row, entries);
+  } else if (rows == 3) {
+    sampleRows<3>(call, row, entries);
+  } else if (rows == 2) {
+    sampleRows<2>(call, row, entries);
+  } else if (rows == 1) {
+    sampleRows<1>(call, row, entries);
+  }
+  entries.n = 0;
+}
+
+// Some rows of one block row, of which the last may be beyond the matrix.
+static void sampleBlockRow(const fettle_call& call, int64_t row, int64_t rows) {
+  const int64_t columns = call.integer[2];
+  const int64_t b = call.integer[3];
+  const int64_t inside = row >= call.integer[1] ? 0 : smaller(rows, call.integer[1] - row);
+  const int32_t* starts = arrayOf<const int32_t>(call, 0) + row / b;
+  const int32_t* places = arrayOf<const int32_t>(call, 1);
+  Sampled entries;
+  for (int64_t p = starts[0]; p < starts[1]; p++) {
+    const int64_t column = int64_t(places[p]) * b;
+    const int64_t width = column < 0 ? 0 : smaller(b, columns - column);
+    const int64_t at = (p * b + row % b) * b;
+    for (int64_t r = 0; r < rows; r++) {
+      for (int64_t j = r < inside ? width : 0; j < b; j++) arrayOf<float>(call, 2)[at + r * b + j] = 0.0f;
+    }
+    for (int64_t j = 0; j < width; j++) {
+      entries.column[entries.n] = column + j;
+      entries.at[entries.n++] = at + j;
+      if (entries.n == sampledEntries) sampleGroup(call, row, inside, entries);
+    }
+  }
+  if (entries.n > 0) sampleGroup(call, row, inside, entries);
+}
+
+FETTLE_FN void sampleRange(const fettle_call& call, int64_t first, int64_t last) {
+  const int64_t b = call.integer[3];
+  while (first < last) {
+    const int64_t rows = smaller(smaller(blockGroup, b - first % b), last - first);
+    sampleBlockRow(call, first, rows);
+    first += rows;
+  }
+}
 
 }  // namespace FETTLE_TIER
 }  // namespace fettle

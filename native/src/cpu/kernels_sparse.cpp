@@ -26,6 +26,11 @@ struct CpuKernel<BlockMatrixProduct> {
 };
 
 template <>
+struct CpuKernel<BlockMatrixSampled> {
+  FETTLE_FN void range(const fettle_call& call, int64_t first, int64_t last) { sampleRange(call, first, last); }
+};
+
+template <>
 struct CpuKernel<Semi24Product> {
   FETTLE_FN void range(const fettle_call& call, int64_t first, int64_t last) { sparseRange<Semi24Tiles>(call, first, last); }
 };

@@ -51,29 +51,32 @@ struct BlockMatrixProduct {
 };
 
 // The sums over the batch of dy[., row] x[., column] for all of the stored blocks, zeros beyond the matrix. A unit is a row of
-// a stored block. array 0: I32, the block row of each block; array 1: I32, its block column; array 2: F32 blocks, written; array 3:
-// F32 dy [batch, rows]; array 4: F32 x [batch, columns]. integers 0 .. 2: batch, rows, columns; 3: b.
+// the block rows, the last of which may end beyond the matrix. array 0: I32, where each block row starts; array 1: I32 block
+// columns; array 2: F32 blocks, written; array 3: F32 dy [batch, rows]; array 4: F32 x [batch, columns]. integers 0 .. 2: batch,
+// rows, columns; 3: b.
 struct BlockMatrixSampled {
-  FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
+  FETTLE_FN void unit(const fettle_call& call, int64_t row) {
     const int64_t rows = call.integer[1];
     const int64_t columns = call.integer[2];
     const int64_t b = call.integer[3];
-    const int64_t row = int64_t(arrayOf<const int32_t>(call, 0)[unit / b]) * b + unit % b;
-    const int64_t column = int64_t(arrayOf<const int32_t>(call, 1)[unit / b]) * b;
-    const int64_t width = column < 0 || row >= rows ? 0 : smaller(b, columns - column);
-    float* out = arrayOf<float>(call, 2) + unit * b;
-    for (int64_t start = 0; start < width; start += 16) {
-      const int64_t n = smaller(16, width - start);
-      double sums[16];
-      for (int64_t j = 0; j < n; j++) sums[j] = 0.0;
-      for (int64_t i = 0; i < call.integer[0]; i++) {
-        const double dy = double(arrayOf<const float>(call, 3)[i * rows + row]);
-        const float* x = arrayOf<const float>(call, 4) + i * columns + column + start;
-        for (int64_t j = 0; j < n; j++) sums[j] += dy * double(x[j]);
+    const int32_t* starts = arrayOf<const int32_t>(call, 0) + row / b;
+    for (int64_t p = starts[0]; p < starts[1]; p++) {
+      const int64_t column = int64_t(arrayOf<const int32_t>(call, 1)[p]) * b;
+      const int64_t width = column < 0 || row >= rows ? 0 : smaller(b, columns - column);
+      float* out = arrayOf<float>(call, 2) + (p * b + row % b) * b;
+      for (int64_t start = 0; start < width; start += 16) {
+        const int64_t n = smaller(16, width - start);
+        double sums[16];
+        for (int64_t j = 0; j < n; j++) sums[j] = 0.0;
+        for (int64_t i = 0; i < call.integer[0]; i++) {
+          const double dy = double(arrayOf<const float>(call, 3)[i * rows + row]);
+          const float* x = arrayOf<const float>(call, 4) + i * columns + column + start;
+          for (int64_t j = 0; j < n; j++) sums[j] += dy * double(x[j]);
+        }
+        for (int64_t j = 0; j < n; j++) out[start + j] = float(sums[j]);
       }
-      for (int64_t j = 0; j < n; j++) out[start + j] = float(sums[j]);
+      for (int64_t j = width; j < b; j++) out[j] = 0.0f;
     }
-    for (int64_t j = width; j < b; j++) out[j] = 0.0f;
   }
 };
 

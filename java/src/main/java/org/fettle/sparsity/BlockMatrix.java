@@ -295,9 +295,9 @@ public final class BlockMatrix implements AutoCloseable {
         .done()
         .run(
             new KernelCall(BlockMatrixKernels.SAMPLED)
-                .arrays(blockRows, blockColumns, out, dy, x)
+                .arrays(rowStarts, blockColumns, out, dy, x)
                 .integers(batch, rows, columns, blockSize)
-                .units(blockColumns.elements() * blockSize, batch * values.elements()));
+                .units((rowStarts.elements() - 1) * blockSize, batch * values.elements()));
   }
 
   private Engine checkProduct(

@@ -66,23 +66,26 @@ public final class BlockMatrixKernels {
     long columns = call.integer(2);
     int b = Math.toIntExact(call.integer(3));
     float[] dy = new float[1];
-    for (long unit = first; unit < last; unit++) {
-      long row = (long) Copies.ints(call.array(0), unit / b, 1)[0] * b + unit % b;
-      long column = (long) Copies.ints(call.array(1), unit / b, 1)[0] * b;
-      boolean there = column >= 0 && row < rows;
-      double[] sums = new double[there ? (int) Math.min(b, columns - column) : 0];
-      for (long i = 0; i < batch && there; i++) {
-        call.array(3).getFloats(i * rows + row, dy, 1);
-        float[] x = Copies.floats(call.array(4), i * columns + column, sums.length);
-        for (int j = 0; j < sums.length; j++) {
-          sums[j] += (double) dy[0] * x[j];
+    for (long row = first; row < last; row++) {
+      int[] ends = Copies.ints(call.array(0), row / b, 2);
+      int[] places = Copies.ints(call.array(1), ends[0], ends[1] - ends[0]);
+      for (int p = 0; p < places.length; p++) {
+        long column = (long) places[p] * b;
+        boolean there = column >= 0 && row < rows;
+        double[] sums = new double[there ? (int) Math.min(b, columns - column) : 0];
+        for (long i = 0; i < batch && there; i++) {
+          call.array(3).getFloats(i * rows + row, dy, 1);
+          float[] x = Copies.floats(call.array(4), i * columns + column, sums.length);
+          for (int j = 0; j < sums.length; j++) {
+            sums[j] += (double) dy[0] * x[j];
+          }
         }
+        float[] values = new float[b];
+        for (int j = 0; j < sums.length; j++) {
+          values[j] = (float) sums[j];
+        }
+        Copies.put(call.array(2), ((ends[0] + (long) p) * b + row % b) * b, values);
       }
-      float[] values = new float[b];
-      for (int j = 0; j < sums.length; j++) {
-        values[j] = (float) sums[j];
-      }
-      Copies.put(call.array(2), unit * b, values);
     }
   }
 }
