@@ -163,7 +163,7 @@ __attribute__((noinline)) static void sampleRows(const fettle_call& call, int64_
       for (int v = 0; v < sampledVectors; v++) x[v] = Doubles::load(values + v * Doubles::lanes);
     }
     for (int r = 0; r < rows; r++) {
-      const Doubles factor(double(dy[r]));
+      const Doubles factor = Doubles(double(dy[r]));
       for (int v = 0; v < sampledVectors; v++) sum[r][v] = fma(factor, x[v], sum[r][v]);
     }
   }
