@@ -30,7 +30,7 @@ final class ProductCases {
   /** How much of a multiply-add's two operations a product of two entries out of four does. */
   private static final double HALF = 0.5;
 
-  /** Rows and columns of a block of {@code product.bsr90}. */
+  /** Rows and columns of a block. */
   private static final int BLOCK = 16;
 
   private ProductCases() {}
@@ -47,7 +47,7 @@ final class ProductCases {
     for (int percent : new int[] {50, 80, 90, 95, 98, 99}) {
       cases.add(csr(percent));
     }
-    cases.add(bsr());
+    cases.add(bsr(90));
     cases.add(semi24());
     if (hasBlas()) {
       cases.add(floatProduct());
@@ -107,6 +107,7 @@ final class ProductCases {
     List<KernelCase> cases = new ArrayList<>();
     for (int percent : new int[] {50, 60, 70, 75, 80, 85, 88, 90, 92, 94, 95, 96, 97, 98, 99}) {
       cases.add(csr(percent));
+      cases.add(bsr(percent));
     }
     cases.add(semi24());
     return cases;
@@ -163,11 +164,11 @@ final class ProductCases {
         });
   }
 
-  /** Whole blocks that stay, one in ten. */
-  private static KernelCase bsr() {
-    double density = 0.1;
+  /** The largest blocks stay, whole. */
+  private static KernelCase bsr(int percent) {
+    double density = (100 - percent) / 100.0;
     return product(
-        "product.bsr90",
+        "product.bsr" + percent,
         new int[] {SIDE, SIDE, SIDE},
         (4.0 + 4.0 + 4.0 * density) * SIDE * SIDE,
         density,
