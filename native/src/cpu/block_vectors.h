@@ -11,7 +11,7 @@
 namespace fettle {
 namespace FETTLE_TIER {
 
-// Of any codec, by its floats.
+// By the floats of core/blocks.h: what a new codec has until it gets a form of its own.
 template <class Codec>
 struct BlockVectors {
   static constexpr bool packsSigned = false;

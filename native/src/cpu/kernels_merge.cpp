@@ -5,7 +5,6 @@
 #include "cpu/kernel_tier.h"
 #include "cpu/reduce.h"
 #include "cpu/stream.h"
-#include "cpu/wide.h"
 #include "kernels/merge/averages.h"
 #include "kernels/merge/merges.h"
 #include "kernels/merge/row_normalize.h"
@@ -60,7 +59,7 @@ struct MergeTile {
 };
 
 // One vector, or one element, of a merge; answers how many elements were 0 / 0.
-template <class M, class D>
+template <class M, class D, bool streams = false>
 FETTLE_FN int mergeAt(const MergeFactors& c, int models, bool begins, bool ends, const MergeTile& tile, int i) {
   D sum[M::sums];
   for (int s = 0; s < M::sums; s++) sum[s] = begins ? D(M::start(c)) : loadAt(tile.kept[s] + i, D());
@@ -74,7 +73,12 @@ FETTLE_FN int mergeAt(const MergeFactors& c, int models, bool begins, bool ends,
     M::add(c, k, widenAt(tile.model[k] + i, D()), weight, base, baseWeight, sum);
   }
   if (ends) {
-    narrowTo(tile.out + i, M::finish(c, base, baseWeight, sum));
+    const D result = M::finish(c, base, baseWeight, sum);
+    if constexpr (streams) {
+      streamNarrow(tile.out + i, result);
+    } else {
+      narrowTo(tile.out + i, result);
+    }
     if (M::counts) return countOf(sum[M::sums > 1 ? 1 : 0] == D(0.0));
   } else {
     for (int s = 0; s < M::sums; s++) storeTo(tile.kept[s] + i, sum[s]);
@@ -82,38 +86,11 @@ FETTLE_FN int mergeAt(const MergeFactors& c, int models, bool begins, bool ends,
   return 0;
 }
 
-// A merge of floats in one call, a vector at a time; answers how many elements were 0 / 0. What is streamed starts at a vector's
-// boundary.
+// The whole vectors of a merge in one call; answers how many elements were 0 / 0. What is streamed starts at a vector's boundary.
 template <class M, bool streams>
 FETTLE_FN int mergeWhole(const MergeFactors& c, int models, const MergeTile& tile, int n) {
   int undecided = 0;
-  for (int i = 0; i < n; i += Vector::lanes) {
-    Doubles low[M::sums], high[M::sums];
-    for (int s = 0; s < M::sums; s++) low[s] = high[s] = Doubles(M::start(c));
-    const auto halves = [&](const float* from, bool there, Doubles& first, Doubles& second) {
-      if (!there) return;
-      first = Doubles::widen(from + i);
-      second = Doubles::widen(from + i + Doubles::lanes);
-    };
-    Doubles base[2] = {Doubles(0.0), Doubles(0.0)}, baseWeight[2] = {Doubles(0.0), Doubles(0.0)};
-    halves(tile.base, M::based, base[0], base[1]);
-    halves(tile.baseWeight, M::based && M::weighted, baseWeight[0], baseWeight[1]);
-    for (int k = 0; k < models; k++) {
-      Doubles x[2] = {Doubles(0.0), Doubles(0.0)}, weight[2] = {Doubles(0.0), Doubles(0.0)};
-      halves(tile.model[k], true, x[0], x[1]);
-      halves(tile.weight[M::weighted ? k : 0], M::weighted, weight[0], weight[1]);
-      M::add(c, k, x[0], weight[0], base[0], baseWeight[0], low);
-      M::add(c, k, x[1], weight[1], base[1], baseWeight[1], high);
-    }
-    const Vector result = Wide(M::finish(c, base[0], baseWeight[0], low), M::finish(c, base[1], baseWeight[1], high)).narrow();
-    if (streams) {
-      streamVector(tile.out + i, result);
-    } else {
-      result.store(tile.out + i);
-    }
-    constexpr int counted = M::sums > 1 ? 1 : 0;
-    if (M::counts) undecided += countOf(low[counted] == Doubles(0.0)) + countOf(high[counted] == Doubles(0.0));
-  }
+  for (int i = 0; i < n; i += Doubles::lanes) undecided += mergeAt<M, Doubles, streams>(c, models, true, true, tile, i);
   return undecided;
 }
 
@@ -121,7 +98,7 @@ FETTLE_FN int mergeWhole(const MergeFactors& c, int models, const MergeTile& til
 
 template <class M>
 struct CpuKernel<Merge<M>> {
-  // The same for as many models as most merges have, whose loop is then none.
+  // For as many models as most merges have there is no loop over them.
   template <bool streams>
   FETTLE_FN int whole(const MergeFactors& c, int models, const MergeTile& tile, int n) {
     if (models == 2) return mergeWhole<M, streams>(c, 2, tile, n);

@@ -1,6 +1,7 @@
 // Arrays that are too large to stay in a cache. Stores that go past it spare reading what they overwrite.
 #pragma once
 
+#include "core/doubles.h"
 #include "core/vector.h"
 
 namespace fettle {
@@ -17,6 +18,15 @@ FETTLE_FN void streamVector(float* to, Vector x) {
   _mm512_stream_ps(to, x.v);
 #else
   _mm256_stream_ps(to, x.v);
+#endif
+}
+
+// Rounded to floats.
+FETTLE_FN void streamNarrow(float* to, Doubles x) {
+#if defined(__AVX512F__)
+  _mm256_stream_ps(to, _mm512_cvtpd_ps(x.v));
+#else
+  _mm_stream_ps(to, _mm256_cvtpd_ps(x.v));
 #endif
 }
 

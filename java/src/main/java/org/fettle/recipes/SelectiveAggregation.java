@@ -1,5 +1,7 @@
 package org.fettle.recipes;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -152,10 +154,7 @@ public final class SelectiveAggregation {
     }
     Masks apply = Masks.on(backend);
     try (Scratch scratch = new Scratch(engine)) {
-      Tensor ones = scratch.tensor(DType.F32, output.shape());
-      double[] one = new double[Math.toIntExact(output.elements())];
-      Arrays.fill(one, 1.0);
-      Matrix.write(engine, ones, one);
+      Tensor ones = ones(scratch, output.shape());
       List<Tensor> values = new ArrayList<>();
       List<Tensor> chosen = new ArrayList<>();
       for (int k = 0; k < updates.size(); k++) {
@@ -169,6 +168,20 @@ public final class SelectiveAggregation {
       boolean[] raised = new boolean[factors.length];
       MergeCalls.fisher(engine, values, chosen, factors, otherwise, 0.0, raised, output);
     }
+  }
+
+  private static Tensor ones(Scratch scratch, long[] shape) {
+    Tensor ones = scratch.tensor(DType.F32, shape);
+    int bytes = (int) Math.min(ones.bytes(), Engine.COPY_BYTES);
+    ByteBuffer tile = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    while (tile.hasRemaining()) {
+      tile.putFloat(1f);
+    }
+    for (long offset = 0; offset < ones.bytes(); offset += bytes) {
+      tile.position(0).limit((int) Math.min(bytes, ones.bytes() - offset));
+      scratch.engine().write(ones, offset, tile);
+    }
+    return ones;
   }
 
   private static void counted(String name, List<?> list, int expected) {

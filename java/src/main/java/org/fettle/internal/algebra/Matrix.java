@@ -48,8 +48,16 @@ public final class Matrix {
     return new Matrix(rows, columns, read(engine, tensor));
   }
 
-  /** A copy of a tensor's values, in a row. */
+  /**
+   * A copy of a tensor's values, in a row.
+   *
+   * @throws IllegalArgumentException for more than an array holds
+   */
   public static double[] read(Engine engine, Tensor tensor) {
+    if (tensor.elements() > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          tensor + ": expected at most " + Integer.MAX_VALUE + " elements");
+    }
     DType dtype = tensor.dtype();
     double[] values = new double[Math.toIntExact(tensor.elements())];
     int size = dtype.bits() / 8;
