@@ -10,6 +10,7 @@ namespace {
 using Bits = __m512i;
 Bits load(const char* from) { return _mm512_loadu_si512(from); }
 void store(char* to, Bits x) { _mm512_storeu_si512(to, x); }
+void stream(char* to, Bits x) { _mm512_stream_si512(reinterpret_cast<Bits*>(to), x); }
 Bits either(Bits a, Bits b) { return _mm512_or_si512(a, b); }
 Bits sum(Bits a, Bits b) { return _mm512_add_epi32(a, b); }
 Bits bitsOf(float x) { return _mm512_castps_si512(_mm512_set1_ps(x)); }
@@ -20,6 +21,7 @@ Bits fma(float factor, Bits a, Bits b) {
 using Bits = __m256i;
 Bits load(const char* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
 void store(char* to, Bits x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), x); }
+void stream(char* to, Bits x) { _mm256_stream_si256(reinterpret_cast<Bits*>(to), x); }
 Bits either(Bits a, Bits b) { return _mm256_or_si256(a, b); }
 Bits sum(Bits a, Bits b) { return _mm256_add_epi32(a, b); }
 Bits bitsOf(float x) { return _mm256_castps_si256(_mm256_set1_ps(x)); }
@@ -65,6 +67,7 @@ struct Arrays {
       }
     }
     // One fma or integer sum per output; what no output takes in goes into `rest`, or it would not be loaded at all.
+    template <bool past>
     void storeAll(const int64_t* arrays, int64_t first, float factor, Bits zero, Bits& rest) {
       constexpr int neighbour = width == 4 && inPlace > 0 ? 1 : 0;
       for (int j = 0; j < vectors; j++) {
@@ -73,10 +76,24 @@ struct Arrays {
           const Bits y = width == 4 ? fma(factor, x[(k + 1) % loaded][j], x[k][j]) : sum(x[k][j], zero);
           store(at(arrays[k], first) + j * vectorBytes, y);
         }
-        for (int k = loaded; k < count; k++) store(at(arrays[k], first) + j * vectorBytes, zero);
+        for (int k = loaded; k < count; k++) {
+          char* to = at(arrays[k], first) + j * vectorBytes;
+          if (past) {
+            stream(to, zero);
+          } else {
+            store(to, zero);
+          }
+        }
       }
     }
   };
+
+  // Whether what is only written can be written past the caches from this element on.
+  static bool aligned(const int64_t* arrays, int64_t first) {
+    int64_t bits = 0;
+    for (int k = loaded; k < count; k++) bits |= arrays[k] + first * width;
+    return bits % vectorBytes == 0;
+  }
 
   // The few elements behind the last group.
   static void tail(const int64_t* arrays, int64_t first, int64_t last, Bits& rest) {
@@ -103,7 +120,7 @@ struct Pass {
   static constexpr int least24 = Four::least < Two::least ? Four::least : Two::least;
   static constexpr int elements = vectorBytes / (One::least < least24 ? One::least : least24);
 
-  template <bool prefetching>
+  template <bool prefetching, bool past>
   static int64_t loop(const int64_t* arrays, int64_t first, int64_t last, int64_t ahead, float factor, Bits& rest) {
     const int64_t* four = arrays;
     const int64_t* two = four + Four::count;
@@ -122,20 +139,29 @@ struct Pass {
         b.prefetchAll(two, i, ahead);
         c.prefetchAll(one, i, ahead);
       }
-      a.storeAll(four, i, factor, zero, rest);
-      b.storeAll(two, i, factor, zero, rest);
-      c.storeAll(one, i, factor, zero, rest);
+      a.template storeAll<past>(four, i, factor, zero, rest);
+      b.template storeAll<past>(two, i, factor, zero, rest);
+      c.template storeAll<past>(one, i, factor, zero, rest);
     }
     return i;
   }
 
-  static double run(const int64_t* arrays, int64_t first, int64_t last, int64_t ahead, float factor) {
+  static double run(const int64_t* arrays, int64_t first, int64_t last, int64_t ahead, bool past, float factor) {
     // A local copy, so that no store can be thought to change an address.
     int64_t own[Four::count + Two::count + One::count];
     memcpy(own, arrays, sizeof own);
     Bits rest = {};
-    const int64_t done =
-        ahead > 0 ? loop<true>(own, first, last, ahead, factor, rest) : loop<false>(own, first, last, ahead, factor, rest);
+    const bool aligned = Four::aligned(own, first) && Two::aligned(own + Four::count, first) &&
+                         One::aligned(own + Four::count + Two::count, first);
+    int64_t done = first;
+    if (past && aligned) {
+      done = loop<false, true>(own, first, last, ahead, factor, rest);
+      _mm_sfence();
+    } else if (ahead > 0) {
+      done = loop<true, false>(own, first, last, ahead, factor, rest);
+    } else {
+      done = loop<false, false>(own, first, last, ahead, factor, rest);
+    }
     Four::tail(own, done, last, rest);
     Two::tail(own + Four::count, done, last, rest);
     One::tail(own + Four::count + Two::count, done, last, rest);
@@ -147,7 +173,7 @@ struct Pass {
 
 // One array that is only read goes faster as four streams, a quarter apart: more misses in flight.
 template <int width>
-double quarters(const int64_t* arrays, int64_t first, int64_t last, int64_t, float) {
+double quarters(const int64_t* arrays, int64_t first, int64_t last, int64_t, bool, float) {
   constexpr int elements = vectorBytes / width;
   const char* base = reinterpret_cast<const char*>(arrays[0]) + first * width;
   const int64_t quarter = (last - first) / 4 / elements * elements * width;

@@ -30,14 +30,14 @@ int32_t fettle_pass_find(const char* name) {
 }
 
 double fettle_pass_run(int32_t pass, int32_t tier, const int64_t* table, int64_t firstTensor, int64_t lastTensor,
-                       int64_t first, int64_t last, int64_t ahead) {
+                       int64_t first, int64_t last, int64_t ahead, int32_t past) {
   if (pass < 0 || pass >= shapeCount) return 0.0;
   int arrays = 0;
   for (const int count : shapes[pass]) arrays += count;
   const PassFunction function = (tier >= 4 ? passes_v4 : passes_v3)[pass];
   double sum = 0.0;
   for (int64_t tensor = firstTensor; tensor < lastTensor; tensor++) {
-    sum += function(table + tensor * arrays, first, last, ahead, 0.0f);
+    sum += function(table + tensor * arrays, first, last, ahead, past != 0, 0.0f);
   }
   return sum;
 }

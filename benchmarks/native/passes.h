@@ -22,10 +22,11 @@ int32_t fettle_pass_find(const char* name);
  * \param[in] table  per tensor one address per array: all 4-byte arrays (in place, read, written), then all 2-byte ones,
  *                   then all 1-byte ones
  * \param[in] ahead  bytes by which every array is prefetched ahead, for writing where it is written; 0: not at all
+ * \param[in] past   not 0: what is only written goes past the caches, if it is aligned to vectors; then nothing is prefetched
  * \return a number that depends on everything that was read
  */
 double fettle_pass_run(int32_t pass, int32_t tier, const int64_t* table, int64_t firstTensor, int64_t lastTensor,
-                       int64_t first, int64_t last, int64_t ahead);
+                       int64_t first, int64_t last, int64_t ahead, int32_t past);
 
 /* Does arithmetic on registers or the nearest cache.
  * \param[in] kind    0: multiply-adds in f32; 1: a division and a square root per element; 2: products of bytes (AVX-512 VNNI)

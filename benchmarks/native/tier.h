@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-using PassFunction = double (*)(const int64_t* arrays, int64_t first, int64_t last, int64_t ahead, float factor);
+using PassFunction = double (*)(const int64_t* arrays, int64_t first, int64_t last, int64_t ahead, bool past,
+                                float factor);
 
 extern const PassFunction passes_v3[];
 extern const PassFunction passes_v4[];

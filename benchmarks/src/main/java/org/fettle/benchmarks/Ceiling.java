@@ -130,8 +130,8 @@ final class Ceiling implements Contestant {
 
     double run(long first, long last) {
       return workload.tensors() > 1
-          ? Passes.run(pass, tier, address, first, last, 0, workload.elements(), ahead)
-          : Passes.run(pass, tier, address, 0, 1, first, last, ahead);
+          ? Passes.run(pass, tier, address, first, last, 0, workload.elements(), ahead, 0)
+          : Passes.run(pass, tier, address, 0, 1, first, last, ahead, 0);
     }
 
     void close() {

@@ -13,7 +13,6 @@ import java.util.regex.Pattern;
 import org.fettle.Backend;
 import org.fettle.DType;
 import org.fettle.Tensor;
-import org.fettle.internal.NativeLibrary;
 
 /**
  * Measures the kernels besides steps: ours, the memory ceiling and a peer's operation in turn, in a
@@ -22,9 +21,14 @@ import org.fettle.internal.NativeLibrary;
 final class KernelBench {
   private static final Gson GSON =
       new GsonBuilder().serializeSpecialFloatingPointValues().setPrettyPrinting().create();
-  private static final int CEILING_ELEMENTS = 10_000_000;
-  // Read and written in place, and read.
-  private static final double CEILING_BYTES = 12;
+  // The ceiling that all are compared with: an array in place and one that is read.
+  private static final List<Shape.Pass> COMMON =
+      List.of(
+          Shape.Pass.of(
+              Shape.Stream.inPlace("changed", DType.F32), Shape.Stream.read("read", DType.F32)));
+  private static final double COMMON_BYTES = new Shape(COMMON).bytesPerElement();
+  private static final String OWN = "own passes";
+  private static final String PAST = "own passes, past the caches";
 
   /** What the child is asked. */
   private record Request(
@@ -73,7 +77,10 @@ final class KernelBench {
     List<Contestant> contestants = new ArrayList<>();
     contestants.add(contestant("ours", one.make().on(Backend.named("cpu"), arrays)));
     if (!one.isProduct()) {
-      contestants.add(new Roof());
+      contestants.add(new KernelCeiling(Result.CEILING, COMMON, KernelCases.LARGE, false));
+      int elements = (int) one.elements();
+      contestants.add(new KernelCeiling(OWN, one.passes(), elements, false));
+      contestants.add(new KernelCeiling(PAST, one.passes(), elements, true));
     }
     Peer.Operation known = null;
     for (Peer peer : peers) {
@@ -90,12 +97,15 @@ final class KernelBench {
       contestants.forEach(Contestant::close);
     }
     Result.Fork fork = new Result.Fork("ours", nanos);
-    double ofCeiling =
-        !one.isProduct()
-            ? fork.speed("ours", "ceiling")
-                * (one.bytes() * one.elements())
-                / (CEILING_BYTES * CEILING_ELEMENTS)
-            : Double.NaN;
+    double ofCeiling = Double.NaN;
+    double ofOwn = Double.NaN;
+    if (!one.isProduct()) {
+      ofCeiling =
+          fork.speed("ours", Result.CEILING)
+              * (one.bytes() * one.elements())
+              / (COMMON_BYTES * KernelCases.LARGE);
+      ofOwn = Math.min(fork.speed("ours", OWN), fork.speed("ours", PAST));
+    }
     return new KernelResult(
         one.name(),
         one.size(),
@@ -103,6 +113,7 @@ final class KernelBench {
         one.operations(),
         fork.nanosPerStep("ours") / one.elements(),
         ofCeiling,
+        ofOwn,
         known == null ? "" : known.name(),
         known == null ? Double.NaN : fork.speed("ours", "peer"),
         known == null ? 0 : known.operations(),
@@ -121,34 +132,5 @@ final class KernelBench {
         work.run();
       }
     };
-  }
-
-  /** The memory ceiling: one array in place and one that is read, next to no arithmetic. */
-  private static final class Roof implements Contestant {
-    private final int pass;
-    private final int tier = (NativeLibrary.tiers() & 4) != 0 ? 4 : 3;
-    private final Tensor changed = Tensor.allocate(DType.F32, CEILING_ELEMENTS);
-    private final Tensor read = Tensor.allocate(DType.F32, CEILING_ELEMENTS);
-    private final Tensor table = Tensor.allocate(DType.I64, 2);
-
-    Roof() {
-      Passes.load();
-      pass = Passes.find("i1r1w0.i0r0w0.i0r0w0");
-      table
-          .buffer()
-          .order(java.nio.ByteOrder.nativeOrder())
-          .putLong(0, changed.address())
-          .putLong(Long.BYTES, read.address());
-    }
-
-    @Override
-    public String name() {
-      return Result.CEILING;
-    }
-
-    @Override
-    public void step() {
-      Passes.run(pass, tier, table.address(), 0, 1, 0, CEILING_ELEMENTS, 0);
-    }
   }
 }

@@ -1,5 +1,6 @@
 package org.fettle.benchmarks;
 
+import java.util.List;
 import java.util.Map;
 import org.fettle.Backend;
 import org.fettle.Tensor;
@@ -14,10 +15,31 @@ import org.fettle.Tensor;
  *     multiply-add of the dense one, every operand and the result once
  * @param operations of a product, per multiply-add of the dense one: 2, or less where zeros are
  *     left out; 0 for everything else, whose operations nobody counts
+ * @param passes the memory traffic it cannot do without, whose bytes are {@code bytes}; empty for a
+ *     product
  * @param make makes the kernel on its arrays
  */
 record KernelCase(
-    String name, String size, double elements, double bytes, double operations, Make make) {
+    String name,
+    String size,
+    double elements,
+    double bytes,
+    double operations,
+    List<Shape.Pass> passes,
+    Make make) {
+  /** A kernel that memory bounds. */
+  static KernelCase moving(
+      String name, String size, double elements, List<Shape.Pass> passes, Make make) {
+    double bytes = new Shape(passes).bytesPerElement();
+    return new KernelCase(name, size, elements, bytes, 0, passes, make);
+  }
+
+  /** A product of matrices. */
+  static KernelCase product(
+      String name, String size, double elements, double bytes, double operations, Make make) {
+    return new KernelCase(name, size, elements, bytes, operations, List.of(), make);
+  }
+
   boolean isProduct() {
     return operations > 0;
   }

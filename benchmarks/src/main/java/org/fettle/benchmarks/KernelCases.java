@@ -33,6 +33,16 @@ final class KernelCases {
   static final int COLUMNS = LARGE / ROWS;
   private static final int PATTERN = 65_521;
 
+  private static final Shape.Stream X = Shape.Stream.read("x", DType.F32);
+  private static final Shape.Stream Y = Shape.Stream.written("y", DType.F32);
+  private static final Shape.Stream CODES = Shape.Stream.written("codes", DType.U8);
+  private static final Shape.Stream MASK = Shape.Stream.written("mask", DType.BIT);
+  private static final Shape.Pass READS = Shape.Pass.of(X);
+  private static final Shape.Pass COPIES = Shape.Pass.of(X, Y);
+  private static final Shape.Pass ENCODES = Shape.Pass.of(X, CODES);
+  private static final Shape.Pass DECODES =
+      Shape.Pass.of(Shape.Stream.read("codes", DType.U8), Shape.Stream.written("x", DType.F32));
+
   private KernelCases() {}
 
   static List<KernelCase> all() {
@@ -49,7 +59,7 @@ final class KernelCases {
     cases.add(
         large(
             "quantize.int8",
-            4 + 1,
+            List.of(ENCODES),
             (backend, arrays) -> {
               Tensor x = floats(arrays, "x", ROWS, COLUMNS);
               Tensor scale = Tensor.allocate(DType.F32, 1);
@@ -58,13 +68,16 @@ final class KernelCases {
               Quantizer quantizer = Quantizer.on(backend);
               return () -> quantizer.encode(IntegerFormat.int8(ScaleGrid.TENSOR), x, q);
             }));
-    cases.add(quantizing("quantize.int8.rows", IntegerFormat.int8(ScaleGrid.ROW), 4 + 1));
+    cases.add(quantizing("quantize.int8.rows", IntegerFormat.int8(ScaleGrid.ROW), ENCODES));
     cases.add(
-        quantizing("quantize.mxfp4", MicroscalingFormat.of(Minifloat.E2M1), 4 + 1 + 1.0 / 32));
+        quantizing(
+            "quantize.mxfp4",
+            MicroscalingFormat.of(Minifloat.E2M1),
+            Shape.Pass.of(X, CODES, scales(1.0 / 32))));
     cases.add(
         large(
             "dequantize.int8",
-            1 + 4,
+            List.of(DECODES),
             (backend, arrays) -> {
               Tensor y = floats(arrays, "x", ROWS, COLUMNS);
               Quantized q =
@@ -77,7 +90,7 @@ final class KernelCases {
     cases.add(
         large(
             "cast.e4m3",
-            4 + 1,
+            List.of(ENCODES),
             (backend, arrays) -> {
               Tensor x = floats(arrays, "x", LARGE);
               Tensor codes = Tensor.allocate(DType.U8, LARGE);
@@ -87,7 +100,7 @@ final class KernelCases {
     cases.add(
         large(
             "cast.e4m3.transpose",
-            4 + 1 + 1,
+            List.of(Shape.Pass.of(X, CODES, Shape.Stream.written("transposed", DType.U8))),
             (backend, arrays) -> {
               Tensor x = floats(arrays, "x", ROWS, COLUMNS);
               Tensor codes = Tensor.allocate(DType.U8, ROWS, COLUMNS);
@@ -103,7 +116,13 @@ final class KernelCases {
       cases.add(
           large(
               encodes ? "encode.dynamic8" : "decode.dynamic8",
-              4 + 1 + 4.0 / 256,
+              List.of(
+                  encodes
+                      ? Shape.Pass.of(X, CODES, scales(4.0 / 256))
+                      : Shape.Pass.of(
+                          Shape.Stream.read("codes", DType.U8),
+                          Shape.Stream.written("x", DType.F32),
+                          scales(4.0 / 256))),
               (backend, arrays) -> {
                 Tensor x = floats(arrays, "x", LARGE);
                 Tensor codes = Tensor.allocate(DType.U8, LARGE);
@@ -119,7 +138,7 @@ final class KernelCases {
     cases.add(
         large(
             "fake-quantize.lsq",
-            4 + 4,
+            List.of(COPIES),
             (backend, arrays) -> {
               Tensor x = floats(arrays, "x", LARGE);
               Tensor y = Tensor.allocate(DType.F32, LARGE);
@@ -131,15 +150,14 @@ final class KernelCases {
   }
 
   private static KernelCase quantizing(
-      String name, org.fettle.QuantizationFormat format, double bytes) {
+      String name, org.fettle.QuantizationFormat format, Shape.Pass pass) {
     // MX blocks need rows of whole blocks.
     int columns = 9_984;
-    return new KernelCase(
+    return KernelCase.moving(
         name,
         "1e7",
         (double) ROWS * columns,
-        bytes,
-        0,
+        List.of(pass),
         (backend, arrays) -> {
           Tensor x = floats(arrays, "x", ROWS, columns);
           Quantized q =
@@ -155,8 +173,11 @@ final class KernelCases {
     cases.add(
         large(
             "eco.sgdm.fp8",
-            // Codes and momentum in place, the gradient read.
-            2 + 8 + 4,
+            List.of(
+                Shape.Pass.of(
+                    Shape.Stream.inPlace("momentum", DType.F32),
+                    Shape.Stream.read("gradient", DType.F32),
+                    Shape.Stream.inPlace("codes", DType.U8))),
             (backend, arrays) -> {
               Tensor weight = floats(arrays, "x", ROWS, COLUMNS);
               EcoWeights.Options options =
@@ -168,7 +189,7 @@ final class KernelCases {
     cases.add(
         large(
             "average.move",
-            4 + 8,
+            List.of(Shape.Pass.of(Shape.Stream.inPlace("average", DType.F32), X)),
             (backend, arrays) -> {
               Tensor weight = floats(arrays, "x", LARGE);
               Tensor average = Tensor.allocate(DType.F32, LARGE);
@@ -177,7 +198,13 @@ final class KernelCases {
     cases.add(
         large(
             "merge.mean4",
-            4 * 4 + 4,
+            List.of(
+                Shape.Pass.of(
+                    X,
+                    Shape.Stream.read("x1", DType.F32),
+                    Shape.Stream.read("x2", DType.F32),
+                    Shape.Stream.read("x3", DType.F32),
+                    Y)),
             (backend, arrays) -> {
               List<Tensor> models = new ArrayList<>();
               for (int i = 0; i < 4; i++) {
@@ -189,7 +216,7 @@ final class KernelCases {
     cases.add(
         large(
             "norm.global",
-            4,
+            List.of(READS),
             (backend, arrays) -> {
               Tensor x = floats(arrays, "x", LARGE);
               Gradients gradients = Gradients.on(backend);
@@ -201,7 +228,7 @@ final class KernelCases {
     cases.add(
         large(
             "select.half",
-            4 + 4 + 1.0 / 8,
+            List.of(READS, Shape.Pass.of(X, MASK)),
             (backend, arrays) -> {
               Tensor x = floats(arrays, "x", LARGE);
               Tensor mask = Tensor.allocate(DType.BIT, LARGE);
@@ -211,7 +238,7 @@ final class KernelCases {
     cases.add(
         large(
             "mask.2:4",
-            4 + 1.0 / 8,
+            List.of(Shape.Pass.of(X, MASK)),
             (backend, arrays) -> {
               Tensor x = floats(arrays, "x", ROWS, COLUMNS);
               Tensor mask = Tensor.allocate(DType.BIT, ROWS, COLUMNS);
@@ -221,7 +248,7 @@ final class KernelCases {
     cases.add(
         large(
             "mask.apply",
-            4 + 4 + 1.0 / 8,
+            List.of(Shape.Pass.of(X, Y, Shape.Stream.read("mask", DType.BIT))),
             (backend, arrays) -> {
               Tensor x = floats(arrays, "x", LARGE);
               Tensor mask = Tensor.allocate(DType.BIT, LARGE);
@@ -232,8 +259,12 @@ final class KernelCases {
             }));
   }
 
-  static KernelCase large(String name, double bytes, KernelCase.Make make) {
-    return new KernelCase(name, "1e7", LARGE, bytes, 0, make);
+  static KernelCase large(String name, List<Shape.Pass> passes, KernelCase.Make make) {
+    return KernelCase.moving(name, "1e7", LARGE, passes, make);
+  }
+
+  private static Shape.Stream scales(double bytes) {
+    return new Shape.Stream("scales", bytes, Shape.Use.WRITTEN);
   }
 
   static Tensor floats(Map<String, Tensor> arrays, String name, long... shape) {

@@ -13,6 +13,8 @@ import java.util.Locale;
  * @param operations per multiply-add of the dense product; 0 where they are not counted
  * @param nanos ours, nanoseconds per element, or per multiply-add of a product
  * @param ofCeiling counted bytes per second over those of the memory ceiling; NaN for products
+ * @param ofOwn the same, over those of passes of its own shape, with plain stores or past the
+ *     caches, whichever was faster; NaN for products
  * @param peer what the peer ran; empty where it has no such operation
  * @param timesPeer how many times as fast ours is; NaN without a peer
  * @param peerOperations as {@code operations}, of the peer; 0: the same
@@ -25,6 +27,7 @@ record KernelResult(
     double operations,
     double nanos,
     double ofCeiling,
+    double ofOwn,
     String peer,
     double timesPeer,
     double peerOperations,
@@ -39,7 +42,7 @@ record KernelResult(
   }
 
   private static final List<String> COLUMNS =
-      List.of("kernel", "size", "B/el", "ns/el", "of ceiling", "x peer", "peer");
+      List.of("kernel", "size", "B/el", "ns/el", "of ceiling", "of its passes", "x peer", "peer");
 
   private List<String> cells() {
     return List.of(
@@ -48,6 +51,7 @@ record KernelResult(
         isProduct() ? "" : number(bytes),
         String.format(Locale.ROOT, "%.4f", nanos),
         isProduct() ? String.format(Locale.ROOT, "%.0f Gop/s", 2 / nanos) : number(ofCeiling),
+        number(ofOwn),
         number(timesPeer),
         peer);
   }
@@ -56,7 +60,7 @@ record KernelResult(
   static List<String> table(List<KernelResult> results) {
     List<List<String>> rows = rows(results);
     return rows.stream()
-        .map(row -> String.format("%-24s %-14s %8s %10s %10s %8s  %s", row.toArray()))
+        .map(row -> String.format("%-24s %-14s %8s %10s %10s %13s %8s  %s", row.toArray()))
         .toList();
   }
 

@@ -32,7 +32,8 @@ final class Passes {
       long lastTensor,
       long first,
       long last,
-      long ahead);
+      long ahead,
+      int past);
 
   @Name("fettle_peak_run")
   static native long peak(int kind, int tier, long rounds);

@@ -88,7 +88,7 @@ final class ProductCases {
     NewtonSchulz.Options options = new NewtonSchulz.Options();
     int products = 3 * options.iterations();
     double multiplyAdds = (double) products * SIDE * SIDE * SIDE;
-    return new KernelCase(
+    return KernelCase.product(
         "product.newton-schulz",
         products + "x" + SIDE + "^3",
         multiplyAdds,
@@ -223,6 +223,6 @@ final class ProductCases {
     String size =
         rows == columns && rows == depth ? rows + "^3" : rows + "x" + columns + "x" + depth;
     double multiplyAdds = (double) rows * columns * depth;
-    return new KernelCase(name, size, multiplyAdds, moved / multiplyAdds, 2 * share, make);
+    return KernelCase.product(name, size, multiplyAdds, moved / multiplyAdds, 2 * share, make);
   }
 }

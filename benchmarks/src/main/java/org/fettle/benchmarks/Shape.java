@@ -39,6 +39,18 @@ record Shape(List<Pass> passes) {
       this(array, dtype.bytes(8) / 8.0, use);
     }
 
+    static Stream inPlace(String array, DType dtype) {
+      return new Stream(array, dtype, Use.IN_PLACE);
+    }
+
+    static Stream read(String array, DType dtype) {
+      return new Stream(array, dtype, Use.READ);
+    }
+
+    static Stream written(String array, DType dtype) {
+      return new Stream(array, dtype, Use.WRITTEN);
+    }
+
     double bytesPerElement() {
       return bytes * (use == Use.IN_PLACE ? 2 : 1);
     }
@@ -51,6 +63,10 @@ record Shape(List<Pass> passes) {
 
   /** Arrays that are walked together. */
   record Pass(List<Stream> streams) {
+    static Pass of(Stream... streams) {
+      return new Pass(List.of(streams));
+    }
+
     double bytesPerElement() {
       return streams.stream().mapToDouble(Stream::bytesPerElement).sum();
     }

@@ -12,6 +12,9 @@ import org.fettle.steps.AdafactorOptions;
 
 /** Steps that are no rules, and what comes before a step. */
 final class TransformCases {
+  private static final Shape.Stream P = Shape.Stream.read("p", DType.F32);
+  private static final Shape.Stream G = Shape.Stream.read("g", DType.F32);
+
   private TransformCases() {}
 
   static List<KernelCase> all() {
@@ -20,7 +23,11 @@ final class TransformCases {
             "step.adafactor",
             // The parameter's norm, the gradient's row and column sums, the update's norm, the
             // update.
-            4 + 4 + 4 + 8 + 4,
+            List.of(
+                Shape.Pass.of(P),
+                Shape.Pass.of(G),
+                Shape.Pass.of(G),
+                Shape.Pass.of(Shape.Stream.inPlace("p", DType.F32), G)),
             (backend, arrays) -> {
               Tensor p = KernelCases.floats(arrays, "x", KernelCases.ROWS, KernelCases.COLUMNS);
               Tensor g = KernelCases.floats(arrays, "g", KernelCases.ROWS, KernelCases.COLUMNS);
@@ -42,7 +49,7 @@ final class TransformCases {
         KernelCases.large(
             "gradients.clip",
             // The norm, and the product where something is clipped, as here always.
-            4 + 8,
+            List.of(Shape.Pass.of(G), Shape.Pass.of(Shape.Stream.inPlace("g", DType.F32))),
             (backend, arrays) -> {
               Tensor g = KernelCases.floats(arrays, "x", KernelCases.LARGE);
               Gradients gradients = Gradients.on(backend);
@@ -54,7 +61,10 @@ final class TransformCases {
             }),
         KernelCases.large(
             "gradients.perpendicular",
-            24 + 4,
+            List.of(
+                Shape.Pass.of(P, G),
+                Shape.Pass.of(P, G),
+                Shape.Pass.of(P, G, Shape.Stream.written("out", DType.F32))),
             (backend, arrays) -> {
               Tensor p = KernelCases.floats(arrays, "x", KernelCases.LARGE);
               Tensor g = KernelCases.floats(arrays, "g", KernelCases.LARGE);
@@ -65,7 +75,14 @@ final class TransformCases {
         KernelCases.large(
             "perturbation.sam",
             // The norm; parameters, gradient and copy; and back.
-            4 + 8 + 8 + 8,
+            List.of(
+                Shape.Pass.of(G),
+                Shape.Pass.of(
+                    Shape.Stream.inPlace("p", DType.F32),
+                    G,
+                    Shape.Stream.written("copy", DType.F32)),
+                Shape.Pass.of(
+                    Shape.Stream.read("copy", DType.F32), Shape.Stream.written("p", DType.F32))),
             (backend, arrays) -> {
               Tensor p = KernelCases.floats(arrays, "x", KernelCases.LARGE);
               Tensor g = KernelCases.floats(arrays, "g", KernelCases.LARGE);
