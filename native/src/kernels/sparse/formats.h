@@ -128,6 +128,24 @@ struct CsrFill {
   }
 };
 
+// Entries of compressed rows whose column is none. A unit is a row. array 0: I32 row pointers; array 1: I32 columns; array 2: I32
+// [rows], how many such a row has, -1 where its pointers are out of order. integers 0 .. 2: entries, least column, columns.
+struct IndexFaults {
+  FETTLE_FN void unit(const fettle_call& call, int64_t row) {
+    const int32_t* ends = arrayOf<const int32_t>(call, 0) + row;
+    const int32_t* places = arrayOf<const int32_t>(call, 1);
+    const int32_t least = int32_t(call.integer[1]);
+    const uint32_t width = uint32_t(call.integer[2]) - uint32_t(least);
+    int32_t faults = 0;
+    if (ends[0] < 0 || ends[1] < ends[0] || ends[1] > call.integer[0]) {
+      faults = -1;
+    } else {
+      for (int32_t p = ends[0]; p < ends[1]; p++) faults += uint32_t(places[p]) - uint32_t(least) >= width ? 1 : 0;
+    }
+    arrayOf<int32_t>(call, 2)[row] = faults;
+  }
+};
+
 // Back to a dense matrix. A unit is a row. array 0: I32 row pointers; array 1: I32 columns; array 2: F32 values; array 3: F32.
 struct CsrDense {
   FETTLE_FN void unit(const fettle_call& call, int64_t row) {

@@ -22,6 +22,9 @@ import org.fettle.internal.kernels.MaskKernels;
  * bits on every backend, and those of a {@link CsrMatrix} of the same weight wherever the other
  * factor is finite. All entries of a stored block count as there, so that a 0 among them times an
  * infinity or NaN is NaN; blocks that are not stored have no effect.
+ *
+ * <p>Index arrays are checked again by every method that follows them, as those of a {@link
+ * CsrMatrix} are.
  */
 public final class BlockMatrix implements AutoCloseable {
   private final Backend backend;
@@ -236,7 +239,7 @@ public final class BlockMatrix implements AutoCloseable {
     TensorChecks checks = new TensorChecks(backend).writes("dense", dense, DType.F32);
     checks.shape("dense", dense, rows, columns);
     checks.reads("values", values, DType.F32);
-    Engine engine = checks.done();
+    Engine engine = indexed(checks.done());
     try (Scratch scratch = new Scratch(engine)) {
       // A mask of zeros clears the matrix.
       Tensor nothing = scratch.tensor(DType.BIT, rows, columns);
@@ -260,7 +263,7 @@ public final class BlockMatrix implements AutoCloseable {
    * @param y F32 [batch, rows]
    */
   public void multiply(Tensor x, Tensor y) {
-    Engine engine = checkProduct("x", x, columns, "y", y, rows);
+    Engine engine = indexed(checkProduct("x", x, columns, "y", y, rows));
     product(engine, new Index(rowStarts, blockColumns, null), x, y, blockSize, 1);
   }
 
@@ -291,13 +294,23 @@ public final class BlockMatrix implements AutoCloseable {
     checks.reads("x", x, DType.F32).shape("x", x, batch, columns);
     checks.reads("blockColumns", blockColumns, DType.I32);
     checks.writes("out", out, DType.F32).like("out", out, values);
-    checks
-        .done()
+    indexed(checks.done())
         .run(
             new KernelCall(BlockMatrixKernels.SAMPLED)
                 .arrays(rowStarts, blockColumns, out, dy, x)
                 .integers(batch, rows, columns, blockSize)
                 .units((rowStarts.elements() - 1) * blockSize, batch * values.elements()));
+  }
+
+  private Engine indexed(Engine engine) {
+    IndexCheck.rows(
+        engine,
+        rowStarts,
+        "blockColumns",
+        blockColumns,
+        ell ? -1 : 0,
+        Selector.units(columns, blockSize));
+    return engine;
   }
 
   private Engine checkProduct(

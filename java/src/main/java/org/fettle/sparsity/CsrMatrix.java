@@ -20,6 +20,9 @@ import org.fettle.internal.kernels.ProductKernels;
  *
  * <p>Products sum in double, in ascending order of what is summed over, and round once; entries
  * that are not there have no effect, whatever stands in the other factor.
+ *
+ * <p>Index arrays are checked again by every method that follows them, in a pass over 4 bytes per
+ * entry: whoever has overwritten them gets an {@link IllegalArgumentException} that names the row.
  */
 public final class CsrMatrix implements AutoCloseable {
   /** Whose kernel a product goes by. */
@@ -194,8 +197,7 @@ public final class CsrMatrix implements AutoCloseable {
   public void toDense(Tensor dense) {
     TensorChecks checks = checks().writes("dense", dense, DType.F32);
     checks.shape("dense", dense, rows, columns);
-    checks
-        .done()
+    indexed(checks.done())
         .run(
             new KernelCall(FormatKernels.CSR_DENSE)
                 .arrays(rowPointers, columnIndices, values, dense)
@@ -207,7 +209,7 @@ public final class CsrMatrix implements AutoCloseable {
   public void toMask(Tensor mask) {
     TensorChecks checks = checks().writes("mask", mask, DType.BIT);
     checks.shape("mask", mask, rows, columns);
-    Engine engine = checks.done();
+    Engine engine = indexed(checks.done());
     int[] pointers = Scratch.ints(engine, rowPointers);
     int[] places = Scratch.ints(engine, columnIndices);
     byte[] bits = new byte[Math.toIntExact(mask.bytes())];
@@ -222,7 +224,7 @@ public final class CsrMatrix implements AutoCloseable {
 
   /** The transposed matrix, in memory of its own. */
   public CsrMatrix transposed() {
-    Engine engine = checks().done();
+    Engine engine = indexed(checks().done());
     int[] pointers = Scratch.ints(engine, rowPointers);
     int[] places = Scratch.ints(engine, columnIndices);
     float[] old = Scratch.floats(engine, values);
@@ -262,7 +264,7 @@ public final class CsrMatrix implements AutoCloseable {
     long batch = x.shape()[0];
     checks.shape("x", x, batch, columns);
     checks.writes("y", y, DType.F32).shape("y", y, batch, rows);
-    Engine engine = checks.done();
+    Engine engine = indexed(checks.done());
     try (Scratch scratch = new Scratch(engine)) {
       Tensor packed = pack(engine, scratch, x);
       engine.run(
@@ -314,7 +316,7 @@ public final class CsrMatrix implements AutoCloseable {
     long batch = in.shape()[0];
     checks.shape(inName, in, batch, width);
     checks.writes(outName, out, DType.F32).shape(outName, out, batch, outWidth);
-    CudaSparse.of(checks.done())
+    CudaSparse.of(indexed(checks.done()))
         .multiply(rows, columns, transposed, rowPointers, columnIndices, values, in, out);
   }
 
@@ -349,8 +351,7 @@ public final class CsrMatrix implements AutoCloseable {
     checks.shape("dy", dy, batch, rows);
     checks.reads("x", x, DType.F32).shape("x", x, batch, columns);
     checks.writes("out", out, DType.F32).like("out", out, values);
-    checks
-        .done()
+    indexed(checks.done())
         .run(
             new KernelCall(ProductKernels.SAMPLED)
                 .arrays(rowPointers, columnIndices, out, dy, x)
@@ -373,6 +374,11 @@ public final class CsrMatrix implements AutoCloseable {
 
   static long productUnits(long batch, long rows) {
     return Selector.units(batch, ProductKernels.TILE) * Selector.units(rows, ProductKernels.ROWS);
+  }
+
+  private Engine indexed(Engine engine) {
+    IndexCheck.rows(engine, rowPointers, "columnIndices", columnIndices, 0, columns);
+    return engine;
   }
 
   private TensorChecks checks() {

@@ -24,6 +24,9 @@ public final class FormatKernels {
   /** Compressed rows, back to a dense matrix. */
   public static final Kernel CSR_DENSE = new Kernel("csr_dense", FormatKernels::csrDense);
 
+  /** Entries of compressed rows whose column is none. */
+  public static final Kernel INDEX_FAULTS = new Kernel("index_faults", FormatKernels::indexFaults);
+
   /** Whether a block holds any mask bit. */
   public static final Kernel BLOCK_FLAGS = new Kernel("block_flags", FormatKernels::blockFlags);
 
@@ -140,6 +143,24 @@ public final class FormatKernels {
         out[places[p]] = values[p];
       }
       Copies.put(call.array(3), row * columns, out);
+    }
+  }
+
+  private static void indexFaults(JavaCall call, long first, long last) {
+    long entries = call.integer(0);
+    long least = call.integer(1);
+    long columns = call.integer(2);
+    for (long row = first; row < last; row++) {
+      int[] ends = Copies.ints(call.array(0), row, 2);
+      int faults = 0;
+      if (ends[0] < 0 || ends[1] < ends[0] || ends[1] > entries) {
+        faults = -1;
+      } else {
+        for (int place : Copies.ints(call.array(1), ends[0], ends[1] - ends[0])) {
+          faults += place < least || place >= columns ? 1 : 0;
+        }
+      }
+      call.array(2).putInts(row, new int[] {faults}, 1);
     }
   }
 
