@@ -3,22 +3,12 @@
 
 #include "core/minifloat.h"
 #include "cpu/lanes.h"
+#include "cpu/stream.h"
 #include "cpu/words.h"
 #include "kernels/formats/grid.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
-
-// From how many elements on codes go past the cache, which could not hold their call's operands. Only registers of a whole line do.
-constexpr int64_t streamedElements = Vector::lanes == 16 ? int64_t(1) << 23 : INT64_MAX;
-// Floats by which reading runs ahead: a page, as hardware does not.
-constexpr int64_t readAhead = 1024;
-
-FETTLE_FN bool isStreamed(int64_t elements) { return elements >= streamedElements; }
-
-FETTLE_FN void fence(bool streamed) {
-  if (streamed) _mm_sfence();
-}
 
 // Integers of a grid. An encoder's lanes() are the codes of a vector's elements.
 template <bool divides, bool twoSided, bool stochastic>
@@ -243,20 +233,28 @@ class TwiceScaledDecoder : public MinifloatDecoder {
   Vector global_;
 };
 
+// What n codes stand for. Past the cache if that is asked for and there is room for it; codes then come a page ahead.
 template <class Decoder>
-FETTLE_FN void decodeBytes(const Decoder& given, const uint8_t* __restrict codes, int64_t n, float* __restrict y) {
+FETTLE_FN void decodeBytes(const Decoder& given, const uint8_t* __restrict codes, int64_t n, float* __restrict y,
+                           bool streamed = false) {
   const Decoder decoder = given;
+  constexpr int64_t step = 64;
   int64_t i = 0;
-  for (; i + Vector::lanes <= n; i += Vector::lanes) {
+  const auto valueAt = [&](int64_t at, size_t count) {
     __m128i bytes = _mm_setzero_si128();
-    memcpy(&bytes, codes + i, Vector::lanes);
-    decoder.value(bytes).store(y + i);
+    memcpy(&bytes, codes + at, count);
+    return decoder.value(bytes);
+  };
+  if (streamed && n >= 4 * step) {
+    const int64_t head = floatsToBoundary(y);
+    valueAt(0, size_t(Vector::lanes)).store(y);
+    for (i = head; i + step <= n; i += step) {
+      _mm_prefetch(reinterpret_cast<const char*>(codes + i + readAhead), _MM_HINT_T0);
+      for (int64_t k = 0; k < step; k += Vector::lanes) streamVector(y + i + k, valueAt(i + k, size_t(Vector::lanes)));
+    }
   }
-  if (i < n) {
-    __m128i bytes = _mm_setzero_si128();
-    memcpy(&bytes, codes + i, size_t(n - i));
-    decoder.value(bytes).storePart(y + i, int(n - i));
-  }
+  for (; i + Vector::lanes <= n; i += Vector::lanes) valueAt(i, size_t(Vector::lanes)).store(y + i);
+  if (i < n) valueAt(i, size_t(n - i)).storePart(y + i, int(n - i));
 }
 
 // A block of bytes, transposed: 16 x 16 in registers, the edges one by one.

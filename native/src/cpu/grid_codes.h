@@ -358,6 +358,7 @@ FETTLE_FN void decodeUnits(const fettle_call& call, const GridCodec& c, const Gr
                            int64_t last) {
   float* y = arrayOf<float>(call, 0);
   const uint8_t* codes = arrayOf<const uint8_t>(call, 1);
+  const bool streamed = isStreamed(g.rows * g.columns);
   const auto set = [&](int64_t tile) {
     const float stored = arrayOf<const float>(call, 2)[tile];
     decoder.set(c.rule == gridVectorwise ? stored / 127.0f : stored,
@@ -366,7 +367,7 @@ FETTLE_FN void decodeUnits(const fettle_call& call, const GridCodec& c, const Gr
   if (oneTile(g)) {
     const Stretch s = Stretch::of(call, g, first, last);
     set(0);
-    decodeBytes(decoder, codes + s.first, s.last - s.first, y + s.first);
+    decodeBytes(decoder, codes + s.first, s.last - s.first, y + s.first, streamed);
   } else {
     for (int64_t unit = first; unit < last; unit++) {
       const GridUnit u = gridUnit(g, unit);
@@ -378,11 +379,12 @@ FETTLE_FN void decodeUnits(const fettle_call& call, const GridCodec& c, const Gr
         for (int64_t p = u.firstPart; p < u.lastPart; p++) {
           const int64_t from = row * g.columns + partStart(g, p);
           set(u.band / g.partsDown * g.tilesAcross + p / g.partsAcross);
-          decodeBytes(decoder, codes + from, row * g.columns + partEnd(g, p) - from, y + from);
+          decodeBytes(decoder, codes + from, row * g.columns + partEnd(g, p) - from, y + from, streamed);
         }
       }
     }
   }
+  fence(streamed);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Estimators of quantization-aware training on the CPU.
 #include "cpu/kernel_tier.h"
 #include "cpu/reduce.h"
+#include "cpu/stream.h"
 #include "core/vector.h"
 #include "cpu/lanes.h"
 #include "cpu/words.h"
@@ -26,18 +27,39 @@ struct CpuKernel<RowChunks<Operation>> {
     Lanes lanes[slots];
   };
 
+  // Whether outputs are so large that they go past the caches; not where one lies on an input.
+  FETTLE_FN bool isStreamed(const fettle_call& call) {
+    bool streamed = Operation::outputs > 0 && Vector::lanes == 16;
+    for (int k = 0; k < Operation::outputs; k++) {
+      const float* to = arrayOf<float>(call, Operation::inputs + k);
+      streamed = streamed && call.elements[Operation::inputs + k] * int64_t(sizeof(float)) >= streamedBytes;
+      for (int j = 0; j < Operation::inputs; j++) streamed = streamed && to != arrayOf<const float>(call, j);
+    }
+    return streamed;
+  }
+
+  FETTLE_FN bool isAligned(const fettle_call& call, int64_t at) {
+    for (int k = 0; k < Operation::outputs; k++) {
+      if (floatsToBoundary(arrayOf<float>(call, Operation::inputs + k) + at) != 0) return false;
+    }
+    return true;
+  }
+
   static inline __attribute__((always_inline)) void vectorAt(const fettle_call& call, const float* c, int64_t at,
-                                                             int count, int place, Buffers& buffers) {
+                                                             int count, int place, bool streamed, Buffers& buffers) {
     Vector in[Operation::inputs], out[Operation::outputs > 0 ? Operation::outputs : 1];
     Terms<Vector> terms;
     for (int k = 0; k < Operation::inputs; k++) {
       const float* from = arrayOf<const float>(call, k) + at;
+      if (streamed) _mm_prefetch(reinterpret_cast<const char*>(from + streamAhead), _MM_HINT_T0);
       in[k] = count == Vector::lanes ? Vector::load(from) : Vector::loadPart(from, count);
     }
     Operation::apply(c, in, out, terms);
     for (int k = 0; k < Operation::outputs; k++) {
       float* to = arrayOf<float>(call, Operation::inputs + k) + at;
-      if (count == Vector::lanes) {
+      if (streamed) {
+        streamVector(to, out[k]);
+      } else if (count == Vector::lanes) {
         out[k].store(to);
       } else {
         out[k].storePart(to, count);
@@ -51,22 +73,25 @@ struct CpuKernel<RowChunks<Operation>> {
 
   static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
     Buffers buffers;
+    const bool large = isStreamed(call);
     for (int64_t unit = first; unit < last; unit++) {
       const ChunkPlace<Operation> place = ChunkPlace<Operation>::of(call, unit);
       for (int k = 0; k < Operation::sums; k++) buffers.lanes[k].clear();
       for (int64_t start = 0; start < place.count; start += tile) {
         const int count = int(smaller(tile, place.count - start));
+        const bool streamed = large && isAligned(call, place.first + start);
         int i = 0;
         for (; i + Vector::lanes <= count; i += Vector::lanes) {
-          vectorAt(call, place.c, place.first + start + i, Vector::lanes, i, buffers);
+          vectorAt(call, place.c, place.first + start + i, Vector::lanes, i, streamed, buffers);
         }
-        if (i < count) vectorAt(call, place.c, place.first + start + i, count - i, i, buffers);
+        if (i < count) vectorAt(call, place.c, place.first + start + i, count - i, i, false, buffers);
         for (int k = 0; k < Operation::sums; k++) accumulate(buffers.lanes[k], buffers.a[k], buffers.b[k], count);
       }
       for (int k = 0; k < Operation::sums; k++) {
         arrayOf<double>(call, partialSums)[unit * Operation::sums + k] = treeSum(buffers.lanes[k].sum, reductionLanes);
       }
     }
+    if (large) streamEnd();
   }
 };
 

@@ -1,4 +1,4 @@
-// Number formats on the CPU, by vectors. Codes of large tensors are stored past the cache; decoded values are not, which was slower.
+// Number formats on the CPU, by vectors. What large tensors become is stored past the cache.
 #include "cpu/byte_codes.h"
 #include "cpu/field_codes.h"
 #include "cpu/grid_codes.h"
@@ -43,7 +43,9 @@ struct CpuKernel<MinifloatDecode> {
     }
     const int64_t from = first * castChunk, n = smaller(last * castChunk, call.integer[0]) - from;
     const PlainMinifloatDecoder decoder(minifloatOf(call.integer[1], true));
-    decodeBytes(decoder, arrayOf<const uint8_t>(call, 1) + from, n, arrayOf<float>(call, 0) + from);
+    const bool streamed = isStreamed(call.integer[0]);
+    decodeBytes(decoder, arrayOf<const uint8_t>(call, 1) + from, n, arrayOf<float>(call, 0) + from, streamed);
+    fence(streamed);
   }
 };
 

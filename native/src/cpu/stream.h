@@ -39,5 +39,16 @@ FETTLE_FN int64_t floatsToBoundary(const float* to) {
 // Whoever is told that the work is done must see it.
 FETTLE_FN void streamEnd() { _mm_sfence(); }
 
+// From how many elements on codes and what they stand for go past the cache, which could not hold their call's operands. Only registers of a whole line do.
+constexpr int64_t streamedElements = Vector::lanes == 16 ? int64_t(1) << 23 : INT64_MAX;
+// Floats by which reading runs ahead: a page, as hardware does not.
+constexpr int64_t readAhead = 1024;
+
+FETTLE_FN bool isStreamed(int64_t elements) { return elements >= streamedElements; }
+
+FETTLE_FN void fence(bool streamed) {
+  if (streamed) _mm_sfence();
+}
+
 }  // namespace FETTLE_TIER
 }  // namespace fettle

@@ -19,6 +19,7 @@ import org.fettle.Quantized;
 import org.fettle.Quantizer;
 import org.fettle.ScaleGrid;
 import org.fettle.Tensor;
+import org.fettle.recipes.LearnedStep;
 import org.junit.jupiter.api.Test;
 
 /** Every format gives the same bits on every backend, and what it encodes it decodes. */
@@ -209,7 +210,7 @@ class FormatsSameBitsTest {
     }
   }
 
-  /** So large that codes are stored past the cache, and of a length that no register divides. */
+  /** So large that results are stored past the cache, and of a length that no register divides. */
   @Test
   void largeTensors() {
     long rows = 3;
@@ -228,6 +229,15 @@ class FormatsSameBitsTest {
       whole.scales().buffer().order(java.nio.ByteOrder.nativeOrder()).putFloat(0, 0.03f);
       quantizer.encode(IntegerFormat.int8(ScaleGrid.TENSOR), values, whole);
       List<ByteBuffer> actual = Probe.bits(cast, byRow.codes(), byRow.scales(), whole.codes());
+      Tensor decoded = Tensor.allocate(DType.F32, rows, columns);
+      quantizer.decode(Minifloat.E4M3, cast, decoded);
+      actual.addAll(Probe.bits(decoded));
+      quantizer.dequantize(IntegerFormat.int8(ScaleGrid.ROW), byRow, decoded);
+      actual.addAll(Probe.bits(decoded));
+      quantizer.dequantize(IntegerFormat.int8(ScaleGrid.TENSOR), whole, decoded);
+      actual.addAll(Probe.bits(decoded));
+      LearnedStep.ofBits(8, true).forward(backend, values, whole.scales(), decoded);
+      actual.addAll(Probe.bits(decoded));
       expected = expected == null ? actual : expected;
       Probe.assertSame("large on " + backend, expected, actual);
     }
