@@ -130,26 +130,6 @@ FETTLE_DEVICE void updateSet(const Site& site, const BlocksShared<R>& shared, in
   }
 }
 
-// A quad of blocks of one or two elements.
-FETTLE_DEVICE_CALLED void storeShortBlocks(int64_t dtype, BlockPlace place, int offset, Part part, int n, Quad quad) {
-  const int size = 1 << place.shift;
-  uint32_t word = 0;
-  for (int block = 0; block < part.to; block += size) {
-    Quad own = {};
-    uint32_t bits = 0;
-    for (int k = 0; k < quadElements; k++) {
-      if (k < block || k >= block + size) continue;
-      own.value[k] = quad.value[k];
-      bits |= (place.bits == 8 ? 255u : 15u) << positionOf(k, place.bits);
-    }
-    const bool whole = offset + block + size <= n;
-    const Encoded encoded = encodeQuad(dtype, floatOf(largestIn(own)), whole, own);
-    word |= encoded.word & bits;
-    storeGlobal(place.scales + ((offset + block) >> place.shift), encoded.scale);
-  }
-  storeCodeWord(place, offset, part, word);
-}
-
 // Encodes state j of a set. Blocks longer than it have their maxima in `longest`, and their scales are left to others.
 FETTLE_DEVICE void encodeSet(const Site& site, const fettle_operand& operand, const BlockPlace& place, int at,
                              const unsigned* longest, const Quad& first, const Quad& second) {

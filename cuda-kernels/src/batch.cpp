@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "answer.h"
+#include "core/blocks.h"
+#include "core/compensated.h"
 #include "device_memory.h"
 #include "launcher.h"
 #include "primitives.cuh"
@@ -67,6 +69,24 @@ int arraysOf(const fettle_item& item) {
   return count;
 }
 
+bool isStored(const fettle_item& item) {
+  for (int k = 0; k < arraysOf(item); k++) {
+    if (FETTLE_TIER::isBlocked(item.array[k]) || FETTLE_TIER::isCompensated(item.array[k])) return true;
+  }
+  return false;
+}
+
+// What stands beside an array of codes, or of bf16 with a compensation. The layout has looked at block sizes.
+int32_t checkCompanion(const fettle_operand& array, long long item, int k, int device, Reason reason) {
+  const uintptr_t size = FETTLE_TIER::isBlocked(array) ? 4 : 2;
+  if (array.scales == nullptr || !reachable(array.scales, device) ||
+      reinterpret_cast<uintptr_t>(array.scales) % size != 0) {
+    return FETTLE_REFUSE(reason, "item %lld: what stands beside array %d at %p is not aligned memory of device %d", item, k,
+                         array.scales, device);
+  }
+  return FETTLE_OK;
+}
+
 int32_t checkItem(const fettle_item& item, int64_t index, int device, Reason reason) {
   const long long number = index;
   if (item.primitive < 0 || item.primitive >= primitiveCount()) {
@@ -83,11 +103,16 @@ int32_t checkItem(const fettle_item& item, int64_t index, int device, Reason rea
   if (arraysOf(item) == 0) return FETTLE_REFUSE(reason, "item %lld: no arrays", number);
   for (int k = 0; k < arraysOf(item); k++) {
     const fettle_operand& array = item.array[k];
-    if (array.dtype != FETTLE_F32 && array.dtype != FETTLE_BF16 && array.dtype != FETTLE_F16) {
+    const bool blocked = FETTLE_TIER::isBlocked(array);
+    const bool beside = kernel.runStored != nullptr && (blocked || FETTLE_TIER::isCompensated(array));
+    if (beside) {
+      const int32_t status = checkCompanion(array, number, k, device, reason);
+      if (status != FETTLE_OK) return status;
+    } else if (array.dtype != FETTLE_F32 && array.dtype != FETTLE_BF16 && array.dtype != FETTLE_F16) {
       return FETTLE_REFUSE(reason, "item %lld: array %d has dtype %lld, expected f32, bf16 or f16", number, k,
                            static_cast<long long>(array.dtype));
     }
-    const uintptr_t size = array.dtype == FETTLE_F32 ? 4 : 2;
+    const uintptr_t size = array.dtype == FETTLE_F32 ? 4 : blocked ? 1 : 2;
     if (!reachable(array.data, device) || reinterpret_cast<uintptr_t>(array.data) % size != 0) {
       return FETTLE_REFUSE(reason, "item %lld: array %d at %p is not aligned memory of device %d", number, k,
                            array.data, device);
@@ -138,17 +163,19 @@ Shape shapeOf(const PrimitiveKernel& kernel, int64_t units, int64_t longestRow, 
   return {blocksFor(units, perBlock, multiprocessors * int(most / threads)), threads};
 }
 
-// The items of one primitive stand together; those without work are left out.
+// The items of one primitive stand together, those with arrays by blocks for themselves; what has no work is left out.
 void fillLines(fettle_cuda_batch& handle, const fettle_batch& batch, Line* lines, ItemSums* sums, int multiprocessors) {
   int64_t at = 0;
-  for (int primitive = 0; primitive < primitiveCount(); primitive++) {
+  for (int number = 0; number < 2 * primitiveCount(); number++) {
+    const int primitive = number / 2;
+    const bool stored = number % 2 != 0;
     const PrimitiveKernel kernel = primitiveKernel(primitive);
     const int64_t first = at;
     int64_t units = 0;
     int64_t longestRow = 0;
     for (int64_t i = 0; i < batch.item_count; i++) {
       const fettle_item& item = batch.items[i];
-      if (item.primitive != primitive) continue;
+      if (item.primitive != primitive || isStored(item) != stored) continue;
       const bool byRows = kernel.kind == PrimitiveKind::Rows;
       sums[i] = {byRows ? item.first_unit : item.first_sum, item.units, kernel.planes, kernel.maximum ? 1 : 0,
                  byRows ? 1 : 0};
@@ -158,8 +185,9 @@ void fillLines(fettle_cuda_batch& handle, const fettle_batch& batch, Line* lines
       if (item.row > longestRow) longestRow = item.row;
     }
     if (units == 0) continue;
-    handle.launches[handle.launchCount++] = {kernel, {first, at}, units,
-                                             shapeOf(kernel, units, longestRow, multiprocessors)};
+    PrimitiveLaunch& launch = handle.launches[handle.launchCount++];
+    launch = {kernel, {first, at}, units, shapeOf(kernel, units, longestRow, multiprocessors)};
+    if (stored) launch.kernel.run = kernel.runStored;
   }
 }
 
@@ -276,7 +304,7 @@ int32_t fettle_cuda_batch_open(int32_t device, const fettle_batch* batch, fettle
   if (handle == nullptr) return FETTLE_REFUSE(why, "handle is null");
   *handle = nullptr;
   static_assert(sizeof(fettle_item) % 8 == 0, "the items stand in one table");
-  if (fettle::FETTLE_TIER::primitiveCount() > fettle::mostPrimitives) {
+  if (2 * fettle::FETTLE_TIER::primitiveCount() > fettle::mostPrimitives) {
     return FETTLE_REFUSE(why, "more primitives than a batch has launches");
   }
   const DeviceScope scope(device);

@@ -143,6 +143,26 @@ FETTLE_DEVICE unsigned largestIn(const Quad& quad) {
   return largest;
 }
 
+// A quad of blocks of one or two elements.
+FETTLE_DEVICE_CALLED void storeShortBlocks(int64_t dtype, BlockPlace place, int offset, Part part, int n, Quad quad) {
+  const int size = 1 << place.shift;
+  uint32_t word = 0;
+  for (int block = 0; block < part.to; block += size) {
+    Quad own = {};
+    uint32_t bits = 0;
+    for (int k = 0; k < quadElements; k++) {
+      if (k < block || k >= block + size) continue;
+      own.value[k] = quad.value[k];
+      bits |= (place.bits == 8 ? 255u : 15u) << positionOf(k, place.bits);
+    }
+    const bool whole = offset + block + size <= n;
+    const Encoded encoded = encodeQuad(dtype, floatOf(largestIn(own)), whole, own);
+    word |= encoded.word & bits;
+    storeGlobal(place.scales + ((offset + block) >> place.shift), encoded.scale);
+  }
+  storeCodeWord(place, offset, part, word);
+}
+
 // The largest over groups of `lanes` neighbouring threads of a warp, a power of two.
 FETTLE_DEVICE unsigned largestOfLanes(unsigned mine, int lanes) {
   if (lanes == warpThreads) return __reduce_max_sync(fullWarp, mine);

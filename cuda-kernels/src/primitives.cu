@@ -3,6 +3,7 @@
 #include "primitives.cuh"
 
 #include "gather.cuh"
+#include "stored.cuh"
 #include "primitives/elements.h"
 #include "primitives/pixels.h"
 #include "primitives/rows.h"
@@ -34,19 +35,6 @@ FETTLE_DEVICE Place placeOf(const BatchTables& tables, const Span& lines, int64_
 }
 
 FETTLE_DEVICE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-FETTLE_DEVICE void storeNearest(const fettle_operand& operand, int64_t element, Part part, const Quad& quad) {
-  if (operand.dtype == FETTLE_F32) {
-    storeWords(static_cast<uint32_t*>(operand.data) + element, part, quad);
-    return;
-  }
-  uint16_t codes[quadElements];
-  FETTLE_UNROLL
-  for (int k = 0; k < quadElements; k++) {
-    codes[k] = operand.dtype == FETTLE_BF16 ? Bf16::nearest(quad.value[k]) : nearestF16(quad.value[k]);
-  }
-  storeCodes(static_cast<uint16_t*>(operand.data) + element, part, codes);
-}
 
 // Stores a quad as it was read, bit for bit.
 FETTLE_DEVICE void storeRaw(const fettle_operand& operand, int64_t element, Part part, const Raw& raw) {
@@ -132,6 +120,15 @@ __global__ void __launch_bounds__(mostThreads) elements(BatchTables tables, Span
   for (int64_t unit = warpNumber(); unit < units; unit += step) {
     const Place place = placeOf(tables, lines, unit);
     elementsOf<P>(tables, *place.item, place.unit);
+  }
+}
+
+template <class P>
+__global__ void __launch_bounds__(mostThreads) storedElements(BatchTables tables, Span lines, int64_t units) {
+  const int64_t step = warpCount();
+  for (int64_t unit = warpNumber(); unit < units; unit += step) {
+    const Place place = placeOf(tables, lines, unit);
+    storedElementsOf<P>(tables, *place.item, place.unit);
   }
 }
 
@@ -245,15 +242,17 @@ __global__ void __launch_bounds__(mostThreads) pixels(BatchTables tables, Span l
 
 template <class P>
 PrimitiveKernel kernelOfElements() {
-  return {PrimitiveKind::Elements, P::sums, P::maximum, false, elements<P>};
+  PrimitiveKernel kernel = {PrimitiveKind::Elements, P::sums, P::maximum, false, elements<P>, nullptr};
+  if constexpr (!P::saves) kernel.runStored = storedElements<P>;
+  return kernel;
 }
 template <class P>
 PrimitiveKernel kernelOfRows() {
-  return {PrimitiveKind::Rows, 1, false, P::labelled, rows<P>};
+  return {PrimitiveKind::Rows, 1, false, P::labelled, rows<P>, nullptr};
 }
 template <class P>
 PrimitiveKernel kernelOfPixels() {
-  return {PrimitiveKind::Pixels, 0, false, false, pixels<P>};
+  return {PrimitiveKind::Pixels, 0, false, false, pixels<P>, nullptr};
 }
 
 enum PrimitiveNumber {

@@ -30,6 +30,7 @@ struct PrimitiveKernel {
   bool maximum;
   bool labelled;
   void (*run)(BatchTables, Span lines, int64_t units);
+  void (*runStored)(BatchTables, Span lines, int64_t units);  // where an array is stored by blocks or compensated; null: none may be
 };
 
 int primitiveCount();

@@ -1,6 +1,8 @@
 // The C ABI of batches of primitives: lays them out, chooses the tier, shares out the units, adds the sums.
 #include <stddef.h>
 
+#include "core/blocks.h"
+#include "core/compensated.h"
 #include "core/tree.h"
 #include "cpu/primitive_tier.h"
 #include "environment.h"
@@ -23,19 +25,22 @@ struct Shape {
   int planes;
   bool maximum;
   bool labelled;
+  bool stores;  // whether its arrays may be stored by blocks, or with a compensation
+  int inputs;
+  int outputs;
 };
 
 template <class P>
 constexpr Shape ofElements() {
-  return {Kind::Elements, P::sums, P::maximum, false};
+  return {Kind::Elements, P::sums, P::maximum, false, !P::saves, P::inputs, P::outputs};
 }
 template <class P>
 constexpr Shape ofRows() {
-  return {Kind::Rows, 1, false, P::labelled};
+  return {Kind::Rows, 1, false, P::labelled, false, 0, 0};
 }
 template <class P>
 constexpr Shape ofPixels() {
-  return {Kind::Pixels, 0, false, false};
+  return {Kind::Pixels, 0, false, false, false, 0, 0};
 }
 
 const Shape shapes[] = {
@@ -97,6 +102,29 @@ int64_t unitsOf(const Shape& shape, const fettle_item& item) {
   return rows / item.pixels * quotientUp(item.pixels, FETTLE_PIXEL_RUN);
 }
 
+bool hasBlockSize(const fettle_operand& array) {
+  const int64_t size = array.block_size;
+  const int64_t least = fettle::FETTLE_TIER::bitsOfCode(array.dtype) == 4 ? 2 : 1;
+  return size >= least && size <= FETTLE_CHUNK && (size & (size - 1)) == 0;
+}
+
+// Whether the arrays may be stored as they are.
+bool isStoredRight(const Shape& shape, const fettle_item& item) {
+  int64_t written = 0;
+  for (int k = 0; k < FETTLE_MAX_ARRAYS; k++) {
+    const fettle_operand& array = item.array[k];
+    const bool blocked = fettle::FETTLE_TIER::isBlocked(array);
+    if (array.data == nullptr || (!blocked && !fettle::FETTLE_TIER::isCompensated(array))) continue;
+    if (!shape.stores || k >= shape.inputs + shape.outputs || array.scales == nullptr) return false;
+    if (!blocked) continue;
+    if (!hasBlockSize(array)) return false;
+    if (k < shape.inputs) continue;
+    if (written != 0 && written != array.block_size) return false;
+    written = array.block_size;
+  }
+  return true;
+}
+
 double largestOf(const double* values, int64_t count) {
   double largest = 0.0;
   for (int64_t i = 0; i < count; i++) {
@@ -133,7 +161,7 @@ int32_t fettle_batch_layout(fettle_batch* batch) {
     if (item.primitive < 0 || item.primitive >= primitiveCount) return FETTLE_INVALID_ARGUMENT;
     const Shape& shape = shapes[item.primitive];
     item.units = unitsOf(shape, item);
-    if (item.units < 0) return FETTLE_INVALID_ARGUMENT;
+    if (item.units < 0 || !isStoredRight(shape, item)) return FETTLE_INVALID_ARGUMENT;
     item.first_unit = batch->unit_count;
     item.first_sum = batch->sum_count;
     batch->unit_count += item.units;

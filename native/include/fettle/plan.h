@@ -45,6 +45,9 @@ enum fettle_dtype {
   FETTLE_TORCHAO4 = 70,
   FETTLE_TORCHAO4_POSITIVE = 71,
   FETTLE_BLOCK_E4M3 = 72,
+  /* Of batches (primitives.h) only: bf16, with a second bf16 array in `scales` for what the rounding left (Kahan). The value is the sum
+   * of both (native/src/core/compensated.h). */
+  FETTLE_BF16_COMPENSATED = 80,
   FETTLE_NONE = 255
 };
 

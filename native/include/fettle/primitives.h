@@ -19,12 +19,14 @@ extern "C" {
 
 enum {
   FETTLE_MAX_ARRAYS = 8,       /* arrays of one item: inputs, then outputs, then the saved copy */
-  FETTLE_MAX_FACTORS = 6,      /* doubles that a primitive is told */
+  FETTLE_MAX_FACTORS = 8,      /* doubles that a primitive is told */
   FETTLE_PIXEL_RUN = 512       /* pixels of a unit */
 };
 
 /* One tensor, or tuple of tensors of one shape, with what is done to it. An output may be the very memory of an input
- * of the same format; any other overlap of an output is the caller's error. 16-bit outputs are rounded to nearest. */
+ * of the same format; any other overlap of an output is the caller's error. 16-bit outputs are rounded to nearest.
+ * Arrays of elementwise primitives that save no copy may be stored by blocks, or with a compensation; blocks that are written are all
+ * of one size. */
 typedef struct fettle_item {
   fettle_operand array[FETTLE_MAX_ARRAYS];
   const int64_t* labels; /* one per row, each in [0, row); NULL where the primitive has none */
@@ -52,7 +54,8 @@ typedef struct fettle_batch {
 } fettle_batch;
 
 /* Numbers the units of a batch and says how much scratch they need.
- * \return FETTLE_INVALID_ARGUMENT for another layout, an unknown primitive or extents that do not fit each other
+ * \return FETTLE_INVALID_ARGUMENT for another layout, an unknown primitive extents that do not fit each other, or arrays
+ *         that cannot be stored as they say
  */
 FETTLE_API int32_t fettle_batch_layout(fettle_batch* batch);
 

@@ -236,10 +236,17 @@ struct BlockSpan {
   int64_t left;  // elements of the row from here on
 };
 
+struct BlockRows {
+  int64_t count;
+  int64_t length;
+};
+
+FETTLE_FN BlockRows blockRowsOf(const fettle_tensor& tensor) { return {tensor.rows, tensor.row_length}; }
+
 // `first` is the start of a block.
-FETTLE_FN BlockSpan blocksAt(const fettle_tensor& tensor, const fettle_operand& operand, int64_t first) {
-  const int64_t length = tensor.row_length;
-  const int64_t row = tensor.rows == 1 ? 0 : first / length;
+FETTLE_FN BlockSpan blocksAt(BlockRows rows, const fettle_operand& operand, int64_t first) {
+  const int64_t length = rows.length;
+  const int64_t row = rows.count == 1 ? 0 : first / length;
   const int64_t within = first - row * length;
   const int64_t size = operand.block_size;
   const int bits = bitsOfCode(operand.dtype);

@@ -103,12 +103,10 @@ static inline void encodeBlock(const float* from, int n, float largest, bool who
 }
 
 // Elements first .. first + n - 1 of an operand to floats. `first` and n may lie within blocks, but at whole bytes.
-[[maybe_unused]] static __attribute__((noinline)) void decodeBlocks(const fettle_tensor& tensor, const fettle_operand& operand,
-                                                   int64_t first, int n, float* to) {
-  const int64_t length = tensor.row_length;
-  const int64_t within = tensor.rows == 1 ? first : first % length;
+[[maybe_unused]] static __attribute__((noinline)) void decodeBlocks(BlockRows rows, const fettle_operand& operand, int64_t first, int n, float* to) {
+  const int64_t within = rows.count == 1 ? first : first % rows.length;
   const int skip = int(within % operand.block_size);
-  const BlockSpan span = blocksAt(tensor, operand, first - skip);
+  const BlockSpan span = blocksAt(rows, operand, first - skip);
   withCodec(operand.dtype, [&](auto codec) {
     using Codec = decltype(codec);
     constexpr int bits = codeBits<Codec>;
@@ -126,9 +124,8 @@ static inline void encodeBlock(const float* from, int n, float largest, bool who
 }
 
 // The way back, for whole blocks of a row, of which the last may end with the row.
-[[maybe_unused]] static __attribute__((noinline)) void encodeBlocks(const fettle_tensor& tensor, const fettle_operand& operand,
-                                                   int64_t first, int n, const float* from) {
-  const BlockSpan span = blocksAt(tensor, operand, first);
+[[maybe_unused]] static __attribute__((noinline)) void encodeBlocks(BlockRows rows, const fettle_operand& operand, int64_t first, int n, const float* from) {
+  const BlockSpan span = blocksAt(rows, operand, first);
   withCodec(operand.dtype, [&](auto codec) {
     using Codec = decltype(codec);
     constexpr int bits = codeBits<Codec>;

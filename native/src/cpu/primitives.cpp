@@ -5,6 +5,7 @@
 #include "cpu/codec.h"
 #include "cpu/primitive_tier.h"
 #include "cpu/reduce.h"
+#include "cpu/stored.h"
 #include "primitives/elements.h"
 #include "primitives/pixels.h"
 #include "primitives/rows.h"
@@ -73,26 +74,31 @@ FETTLE_FN void applyScalar(const float* c, const float* const* in, float* const*
 template <class P>
 struct Elements {
   static void unit(const fettle_batch& batch, const fettle_item& item, int64_t chunk) {
-    alignas(64) float scratch[P::inputs + P::outputs][tileStride];
+    constexpr int arrays = P::inputs + P::outputs;
+    alignas(64) float scratch[arrays * (FETTLE_CHUNK + 48)];
+    const int tile = tileOf(item.array + P::inputs, P::outputs, tileElements);
+    const int stride = tile + 48;
     float c[FETTLE_MAX_FACTORS];
     for (int k = 0; k < FETTLE_MAX_FACTORS; k++) c[k] = float(item.factors[k]);
     Lanes lanes[P::sums + 1];
     for (int k = 0; k < P::sums; k++) lanes[k].clear();
     const int64_t first = chunk * FETTLE_CHUNK;
     const int64_t last = least(first + FETTLE_CHUNK, item.elements);
-    for (int64_t at = first; at < last; at += tileElements) {
-      const int n = int(least(tileElements, last - at));
+    for (int64_t at = first; at < last; at += tile) {
+      const int n = int(least(tile, last - at));
       if (P::saves) copyBytes(item.array[0], item.array[P::inputs + P::outputs], at, n);
       const float* in[P::inputs];
       float* out[P::outputs + 1];
-      for (int k = 0; k < P::inputs; k++) in[k] = load(item.array[k], at, n, scratch[k]);
-      for (int k = 0; k < P::outputs; k++) out[k] = place(item.array[P::inputs + k], at, scratch[P::inputs + k]);
+      for (int k = 0; k < P::inputs; k++) in[k] = loadStored(item, item.array[k], at, n, scratch + k * stride);
+      for (int k = 0; k < P::outputs; k++) {
+        out[k] = place(item.array[P::inputs + k], at, scratch + (P::inputs + k) * stride);
+      }
       if (P::outputs + P::sums > 0) {
         int i = 0;
         for (; i + Vector::lanes <= n; i += Vector::lanes) applyVector<P>(c, in, out, lanes, i);
         for (; i < n; i++) applyScalar<P>(c, in, out, lanes, i);
       }
-      for (int k = 0; k < P::outputs; k++) store(item.array[P::inputs + k], at, n, out[k]);
+      for (int k = 0; k < P::outputs; k++) storeStored(item, item.array[P::inputs + k], at, n, out[k]);
     }
     for (int k = 0; k < P::sums; k++) {
       batch.sums[k * batch.sum_count + item.first_sum + chunk] = sumOf<P::maximum>(lanes[k]);

@@ -147,7 +147,7 @@ void updateStaged(const fettle_plan& plan, const RuleEntry& rule, const fettle_t
     staged[k] = array[k]->data != nullptr && isStaged(*written.operand[k]);
     if (!staged[k]) continue;
     if (isBlocked(*written.operand[k])) {
-      decodeBlocks(tensor, *written.operand[k], first, n, values[k]);
+      decodeBlocks(blockRowsOf(tensor), *written.operand[k], first, n, values[k]);
     } else {
       decodeTile(*array[k], n, values[k]);
     }
@@ -158,7 +158,7 @@ void updateStaged(const fettle_plan& plan, const RuleEntry& rule, const fettle_t
     if (!staged[k]) continue;
     const fettle_operand& operand = *written.operand[k];
     if (isBlocked(operand)) {
-      encodeBlocks(tensor, operand, first, n, values[k]);
+      encodeBlocks(blockRowsOf(tensor), operand, first, n, values[k]);
     } else {
       encodeStochastic(values[k], operand.dtype, first, n, operand.data, noiseOf(plan, tensor, written.purpose[k]));
     }
@@ -176,7 +176,7 @@ int64_t updateLinearBlocks(const fettle_plan& plan, const RuleEntry& rule, const
     const fettle_operand& state = tensor.state[k];
     const bool positive = state.dtype == FETTLE_LINEAR8_POSITIVE;
     if ((state.dtype != FETTLE_LINEAR8 && !positive) || state.block_size != size) return 0;
-    const BlockSpan span = blocksAt(tensor, state, first);
+    const BlockSpan span = blocksAt(blockRowsOf(tensor), state, first);
     states[k] = {span.codes, span.scales, positive};
   }
   const Tile tile = tileAt(plan, rule, tensor, first, n / size * size);
@@ -239,7 +239,7 @@ void gatherChunk(const fettle_plan& plan, const fettle_tensor& tensor, int gathe
     Tile tile = tileAt(plan, rule, tensor, at, n);
     const auto stage = [&](const fettle_operand& operand, Array& array, float* to) {
       if (!isBlocked(operand)) return;
-      decodeBlocks(tensor, operand, at, n, to);
+      decodeBlocks(blockRowsOf(tensor), operand, at, n, to);
       array = {reinterpret_cast<char*>(to), FETTLE_F32};
     };
     stage(tensor.parameter, tile.p, decoded[FETTLE_MAX_STATES]);

@@ -184,6 +184,20 @@ struct AdamStep : ElementsDefaults {
   }
 };
 
+// Both in one. g, p, m, v -> m = beta1 * m + a * g, v = beta2 * v + b * g * g, p = p * decay - s * m / (sqrt(v) + eps); factors
+// beta1, a, beta2, b, coupled decay, -s, eps, decay
+struct AdamUpdate : ElementsDefaults {
+  static constexpr int inputs = 4;
+  static constexpr int outputs = 3;
+  template <class F>
+  FETTLE_FN void apply(const float* c, const F* in, F* out, Terms<F>&) {
+    const F g = withCoupledDecay(in[0], in[1], F(c[4]));
+    out[0] = movingAverage(in[2], g, F(c[0]), F(c[1]));
+    out[1] = movingAverage(in[3], g * g, F(c[2]), F(c[3]));
+    out[2] = fma(F(c[5]), out[0] / (root(out[1]) + F(c[6])), in[1] * F(c[7]));
+  }
+};
+
 // m, v, g -> m, v and a * m / (sqrt(v) + eps); factors beta1, 1 - beta1, beta2, 1 - beta2, a, eps
 struct AdamDirection : ElementsDefaults {
   static constexpr int inputs = 3;

@@ -3,6 +3,7 @@ package org.fettle;
 import java.util.List;
 import java.util.Objects;
 import org.fettle.internal.Access;
+import org.fettle.internal.BlockFormat;
 import org.fettle.internal.CallChecks;
 import org.fettle.internal.Engine;
 import org.fettle.internal.Engines;
@@ -27,6 +28,11 @@ public final class Backend {
           @Override
           public CallChecks checks(Backend backend) {
             return new BatchChecks(backend);
+          }
+
+          @Override
+          public BlockFormat blocks(StateFormat format, boolean nonNegative, long elements) {
+            return format.fits(elements) ? format.of(nonNegative) : null;
           }
         });
   }

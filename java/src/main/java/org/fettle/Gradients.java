@@ -188,7 +188,7 @@ public final class Gradients {
       }
       long[] shape = image.shape();
       long pixels = image.elements() == 0 ? 0 : shape[2] * shape[3];
-      items.add(new Batch.Item(primitive, List.of(image, image), shape[1], pixels, null));
+      items.add(Batch.Item.of(primitive, List.of(image, image), shape[1], pixels, null));
     }
     BatchChecks.run(backend, items, limit);
   }

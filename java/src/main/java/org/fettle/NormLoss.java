@@ -64,7 +64,7 @@ public record NormLoss(double lambda) {
     double[] factors = new double[1 + more.length];
     factors[0] = lambda;
     System.arraycopy(more, 0, factors, 1, more.length);
-    List<Batch.Item> items = List.of(new Batch.Item(primitive, arrays, row, 0, null));
+    List<Batch.Item> items = List.of(Batch.Item.of(primitive, arrays, row, 0, null));
     return lambda * BatchChecks.run(backend, items, factors)[0];
   }
 }

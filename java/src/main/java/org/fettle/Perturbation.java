@@ -64,7 +64,8 @@ public final class Perturbation implements AutoCloseable {
         saved.add(copy);
         Batch.Item ascent = setup.ascents.get(i);
         ascents.add(
-            Batch.Item.of(ascent.primitive(), parameter, ascent.arrays().get(1), parameter, copy));
+            Batch.Item.of(
+                ascent.primitive(), parameter, ascent.arrays().get(1).tensor(), parameter, copy));
         restores.add(Batch.Item.of(Primitive.COPY, copy, parameter));
       }
       opened.add(engine.open(new Batch(setup.sums)));

@@ -56,7 +56,7 @@ public final class StableMax {
     new BatchChecks(backend).maps("logits", logits, "output", output).done();
     long row = row(logits);
     BatchChecks.run(
-        backend, List.of(new Batch.Item(primitive, List.of(logits, output), row, 0, null)));
+        backend, List.of(Batch.Item.of(primitive, List.of(logits, output), row, 0, null)));
   }
 
   private static double loss(
@@ -75,7 +75,7 @@ public final class StableMax {
       }
     }
     List<Batch.Item> items =
-        List.of(new Batch.Item(primitive, arrays, row, 0, new Batch.Labels(labels)));
+        List.of(Batch.Item.of(primitive, arrays, row, 0, new Batch.Labels(labels)));
     return BatchChecks.run(backend, items, 1.0 / (double) rows)[0] / (double) rows;
   }
 

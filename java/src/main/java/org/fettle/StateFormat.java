@@ -99,6 +99,11 @@ public record StateFormat(Kind kind, int blockSize, long threshold) {
   /** How a state of a rule is stored. */
   BlockFormat of(Rule rule, int state) {
     boolean single = kind == Kind.DYNAMIC8 && rule.states().size() == 1;
-    return rule.isNonNegative(state) && !single ? kind.positive : kind.signed;
+    return of(rule.isNonNegative(state) && !single);
+  }
+
+  /** How a state is stored that may be negative, or not. */
+  BlockFormat of(boolean nonNegative) {
+    return nonNegative ? kind.positive : kind.signed;
   }
 }

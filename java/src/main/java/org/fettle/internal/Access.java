@@ -2,6 +2,7 @@ package org.fettle.internal;
 
 import java.util.Objects;
 import org.fettle.Backend;
+import org.fettle.StateFormat;
 
 /** What the other packages of this library may know of a backend and its users may not. */
 public final class Access {
@@ -16,6 +17,9 @@ public final class Access {
 
     /** Checks of a call on that backend. */
     CallChecks checks(Backend backend);
+
+    /** The codes of a state of so many elements; null where it stays as floats. */
+    BlockFormat blocks(StateFormat format, boolean nonNegative, long elements);
   }
 
   /** Called once, by the backend's class. */
@@ -26,6 +30,11 @@ public final class Access {
   /** What carries out the work. */
   public static Engine engine(Backend backend) {
     return secrets.engine(Objects.requireNonNull(backend, "backend"));
+  }
+
+  /** The codes of a state of so many elements; null where it stays as floats. */
+  public static BlockFormat blocks(StateFormat format, boolean nonNegative, long elements) {
+    return format == null ? null : secrets.blocks(format, nonNegative, elements);
   }
 
   /** Checks of a call on that backend. */

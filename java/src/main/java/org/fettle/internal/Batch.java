@@ -1,5 +1,6 @@
 package org.fettle.internal;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinTask;
@@ -33,16 +34,36 @@ public record Batch(List<Item> items) {
    * A primitive with its arrays, all of one shape: inputs, then outputs, then the saved copy.
    *
    * @param primitive what is done
-   * @param arrays to what; an output may be the very tensor of an input
+   * @param arrays to what; an output may be the very array of an input
    * @param row elements of a row; for pixels: channels of an image; else ignored
    * @param pixels pixels of an image; else ignored
    * @param labels one per row, each in [0, row); null where the primitive has none
    */
   public record Item(
-      Primitive primitive, List<Tensor> arrays, long row, long pixels, Labels labels) {
+      Primitive primitive, List<Operand> arrays, long row, long pixels, Labels labels) {
     /** An elementwise primitive. */
     public static Item of(Primitive primitive, Tensor... arrays) {
+      return of(primitive, Arrays.stream(arrays).map(Operand::of).toArray(Operand[]::new));
+    }
+
+    /** An elementwise primitive. */
+    public static Item of(Primitive primitive, Operand... arrays) {
       return new Item(primitive, List.of(arrays), 0, 0, null);
+    }
+
+    /** A primitive over rows or pixels. */
+    public static Item of(
+        Primitive primitive, List<Tensor> arrays, long row, long pixels, Labels labels) {
+      return new Item(primitive, arrays.stream().map(Operand::of).toList(), row, pixels, labels);
+    }
+
+    /** Elements of a tile, at least so many: whole blocks of every array that is written. */
+    int tile(int least) {
+      int elements = least;
+      for (int k = 0; k < primitive.outputs(); k++) {
+        elements = Math.max(elements, arrays.get(primitive.inputs() + k).blockSize());
+      }
+      return elements;
     }
 
     /** Elements of each array. */

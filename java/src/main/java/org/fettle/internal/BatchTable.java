@@ -2,7 +2,6 @@ package org.fettle.internal;
 
 import java.nio.ByteBuffer;
 import java.util.List;
-import org.fettle.Tensor;
 
 /**
  * A batch's tables in native memory, as {@code native/include/fettle/primitives.h} describes them.
@@ -43,10 +42,14 @@ final class BatchTable implements AutoCloseable {
 
   private int putItem(int at, Batch.Item item, int labelsAt) {
     for (int k = 0; k < item.arrays().size(); k++) {
-      Tensor tensor = item.arrays().get(k);
+      Operand operand = item.arrays().get(k);
       int array = at + BatchLayout.ITEM_ARRAY + k * PlanLayout.OPERAND_BYTES;
-      table.putLong(array + PlanLayout.OPERAND_DATA, tensor.address());
-      table.putLong(array + PlanLayout.OPERAND_DTYPE, tensor.dtype().code());
+      table.putLong(array + PlanLayout.OPERAND_DATA, operand.tensor().address());
+      table.putLong(array + PlanLayout.OPERAND_DTYPE, operand.code());
+      if (operand.companion() != null) {
+        table.putLong(array + PlanLayout.OPERAND_SCALES, operand.companion().address());
+        table.putLong(array + PlanLayout.OPERAND_BLOCK_SIZE, operand.blockSize());
+      }
     }
     table.putLong(at + BatchLayout.ITEM_PRIMITIVE, item.primitive().number());
     table.putLong(at + BatchLayout.ITEM_ELEMENTS, item.elements());

@@ -13,11 +13,12 @@ final class JavaBatch implements BatchRunner {
   static final int TILE = 512;
 
   private static final long LEAST_PER_PARTICIPANT = 16 * 1024;
-  private static final int FACTORS = 6;
+  private static final int FACTORS = 8;
   private static final int SUMS = 4;
 
   private final List<Batch.Item> items;
-  private final Windows[][] arrays;
+  private final StoredArray[][] arrays;
+  private final int[] tiles;
   private final long[] firstUnit;
   private final int[] firstSum;
   private final long units;
@@ -28,13 +29,15 @@ final class JavaBatch implements BatchRunner {
   private final int participants;
   private final long rangeUnits;
   private final AtomicLong cursor = new AtomicLong();
-  private final ThreadLocal<Scratch> scratches = ThreadLocal.withInitial(Scratch::new);
+  private final ThreadLocal<Scratch> scratches;
   private final Runnable work = this::takeRanges;
 
   JavaBatch(Batch batch) {
     items = batch.items();
     int count = items.size();
-    arrays = new Windows[count][];
+    arrays = new StoredArray[count][];
+    tiles = new int[count];
+    int tile = TILE;
     firstUnit = new long[count];
     firstSum = new int[count];
     long unit = 0;
@@ -42,7 +45,9 @@ final class JavaBatch implements BatchRunner {
     int planes = 0;
     for (int i = 0; i < count; i++) {
       Batch.Item item = items.get(i);
-      arrays[i] = item.arrays().stream().map(Windows::new).toArray(Windows[]::new);
+      arrays[i] = item.arrays().stream().map(StoredArray::new).toArray(StoredArray[]::new);
+      tiles[i] = item.tile(TILE);
+      tile = Math.max(tile, tiles[i]);
       firstUnit[i] = unit;
       firstSum[i] = Math.toIntExact(sum);
       unit += item.units();
@@ -55,19 +60,29 @@ final class JavaBatch implements BatchRunner {
     partial = new double[planes][Math.toIntExact(planes == 0 ? 0 : sum)];
     participants = batch.participants(LEAST_PER_PARTICIPANT);
     workers = new Workers(participants, null);
+    int largest = tile;
+    scratches = ThreadLocal.withInitial(() -> new Scratch(largest));
     rangeUnits = Math.max(1, units / (participants == 1 ? 1 : 8L * participants));
   }
 
   /** A participant's tiles. */
   private static final class Scratch {
-    final TileCodec codec = new TileCodec();
+    final StoredArray.Scratch stored;
     final float[] c = new float[FACTORS];
     final float[] row = new float[FACTORS];
-    final float[][] in = new float[4][TILE];
-    final float[][] out = new float[3][TILE];
-    final float[][] a = new float[SUMS][TILE];
-    final float[][] b = new float[SUMS][TILE];
+    final float[][] in;
+    final float[][] out;
+    final float[][] a;
+    final float[][] b;
     final double[][] lanes = new double[SUMS][PlanSpec.LANES];
+
+    Scratch(int tile) {
+      stored = new StoredArray.Scratch(tile);
+      in = new float[4][tile];
+      out = new float[3][tile];
+      a = new float[SUMS][tile];
+      b = new float[SUMS][tile];
+    }
   }
 
   @Override
@@ -151,7 +166,8 @@ final class JavaBatch implements BatchRunner {
   private void chunk(Scratch s, int index, long chunk) {
     Batch.Item item = items.get(index);
     Primitive primitive = item.primitive();
-    Windows[] array = arrays[index];
+    StoredArray[] array = arrays[index];
+    int tile = tiles[index];
     int inputs = primitive.inputs();
     int outputs = primitive.outputs();
     for (int k = 0; k < FACTORS; k++) {
@@ -163,17 +179,17 @@ final class JavaBatch implements BatchRunner {
     float largest = 0f;
     long first = chunk * PlanSpec.CHUNK;
     long last = Math.min(first + PlanSpec.CHUNK, item.elements());
-    for (long at = first; at < last; at += TILE) {
-      int n = (int) Math.min(TILE, last - at);
+    for (long at = first; at < last; at += tile) {
+      int n = (int) Math.min(tile, last - at);
       if (primitive.saves()) {
-        s.codec.copy(array[0], array[inputs + outputs], at, n);
+        s.stored.codec.copy(array[0].values(), array[inputs + outputs].values(), at, n);
       }
       for (int k = 0; k < inputs; k++) {
-        s.codec.decode(array[k], at, n, s.in[k]);
+        array[k].decode(at, n, s.in[k], s.stored);
       }
       primitive.apply(s.c, n, s.in, s.out, s.a, s.b);
       for (int k = 0; k < outputs; k++) {
-        s.codec.encode(array[inputs + k], at, n, s.out[k]);
+        array[inputs + k].encode(at, n, s.out[k], s.stored);
       }
       if (primitive.isMaximum()) {
         for (int i = 0; i < n; i++) {
@@ -195,7 +211,7 @@ final class JavaBatch implements BatchRunner {
   private void row(Scratch s, int index, long row) {
     Batch.Item item = items.get(index);
     RowPrimitive primitive = item.primitive().rows();
-    Windows[] array = arrays[index];
+    StoredArray[] array = arrays[index];
     int inputs = item.primitive().inputs();
     int chunks = (int) item.sumsPerUnit();
     long first = row * item.row();
@@ -211,7 +227,7 @@ final class JavaBatch implements BatchRunner {
     long label = 0;
     if (primitive.isLabelled()) {
       label = first + item.labels().at((int) row);
-      s.codec.decode(array[0], label, 1, s.in[0]);
+      array[0].decode(label, 1, s.in[0], s.stored);
       at = s.in[0][0];
     }
     partial[0][sumsAt] = primitive.begin(factors[index], sum, at, s.row);
@@ -221,24 +237,24 @@ final class JavaBatch implements BatchRunner {
     for (long tile = first; tile < last; tile += TILE) {
       int n = (int) Math.min(TILE, last - tile);
       for (int k = 0; k < inputs; k++) {
-        s.codec.decode(array[k], tile, n, s.in[k]);
+        array[k].decode(tile, n, s.in[k], s.stored);
       }
       primitive.apply(s.row, n, s.in, s.out[0]);
-      s.codec.encode(array[inputs], tile, n, s.out[0]);
+      array[inputs].encode(tile, n, s.out[0], s.stored);
     }
     if (primitive.isLabelled()) {
       s.out[0][0] = primitive.applyLabel(s.row, at);
-      s.codec.encode(array[inputs], label, 1, s.out[0]);
+      array[inputs].encode(label, 1, s.out[0], s.stored);
     }
   }
 
   private static double rowChunk(
-      Scratch s, RowPrimitive primitive, Windows array, long first, long last) {
+      Scratch s, RowPrimitive primitive, StoredArray array, long first, long last) {
     int used = (int) Math.min(PlanSpec.LANES, last - first);
     Arrays.fill(s.lanes[0], 0, used, 0.0);
     for (long at = first; at < last; at += TILE) {
       int n = (int) Math.min(TILE, last - at);
-      s.codec.decode(array, at, n, s.in[0]);
+      array.decode(at, n, s.in[0], s.stored);
       primitive.terms(n, s.in[0], s.a[0], s.b[0]);
       Reduction.accumulate(s.lanes[0], s.a[0], s.b[0], n);
     }
@@ -247,7 +263,7 @@ final class JavaBatch implements BatchRunner {
 
   private void pixels(Scratch s, int index, long unit) {
     Batch.Item item = items.get(index);
-    Windows[] array = arrays[index];
+    StoredArray[] array = arrays[index];
     long runs = (item.pixels() - 1) / TILE + 1;
     long pixel = unit % runs * TILE;
     int n = (int) Math.min(TILE, item.pixels() - pixel);
@@ -257,7 +273,7 @@ final class JavaBatch implements BatchRunner {
     float[] g = s.in[0];
     Arrays.fill(factor, 0, n, 0f);
     for (long channel = 0; channel < item.row(); channel++) {
-      s.codec.decode(array[0], image + channel * item.pixels(), n, g);
+      array[0].decode(image + channel * item.pixels(), n, g, s.stored);
       for (int i = 0; i < n; i++) {
         factor[i] = Math.max(factor[i], Math.abs(g[i]));
       }
@@ -267,11 +283,11 @@ final class JavaBatch implements BatchRunner {
     }
     for (long channel = 0; channel < item.row(); channel++) {
       long at = image + channel * item.pixels();
-      s.codec.decode(array[0], at, n, g);
+      array[0].decode(at, n, g, s.stored);
       for (int i = 0; i < n; i++) {
         s.out[0][i] = g[i] * factor[i];
       }
-      s.codec.encode(array[1], at, n, s.out[0]);
+      array[1].encode(at, n, s.out[0], s.stored);
     }
   }
 

@@ -298,7 +298,12 @@ public enum Primitive {
   /** B, g, p to mu * B + g, p - lr * (g + mu * B); factors mu, -lr. */
   NESTEROV(StepPrimitive.NESTEROV, 3, 2, 0),
   /** x, g to x + a * sign(g), from low to high; factors a, low, high. */
-  BOUNDED_SIGN_STEP(StepPrimitive.BOUNDED_SIGN_STEP, 2, 1, 0);
+  BOUNDED_SIGN_STEP(StepPrimitive.BOUNDED_SIGN_STEP, 2, 1, 0),
+  /**
+   * g, p, m, v to beta1 * m + a * g, beta2 * v + b * g * g, p * decay - s * m / (sqrt(v) + eps);
+   * factors beta1, a, beta2, b, coupled decay, -s, eps, decay.
+   */
+  ADAM_UPDATE(StepPrimitive.ADAM_UPDATE, 4, 3, 0);
 
   /** The shape of the work. */
   enum Kind {

@@ -165,6 +165,24 @@ enum StepPrimitive {
     }
   },
   /**
+   * g, p, m, v to beta1 * m + a * g, beta2 * v + b * g * g, p * decay - s * m / (sqrt(v) + eps);
+   * factors beta1, a, beta2, b, coupled decay, -s, eps, decay.
+   */
+  ADAM_UPDATE {
+    @Override
+    void apply(float[] c, int n, float[][] in, float[][] out, float[][] a, float[][] b) {
+      for (int i = 0; i < n; i++) {
+        float p = in[1][i];
+        float g = c[4] == 0f ? in[0][i] : fma(c[4], p, in[0][i]);
+        float m = movingAverage(in[2][i], g, c[0], c[1]);
+        float v = movingAverage(in[3][i], g * g, c[2], c[3]);
+        out[0][i] = m;
+        out[1][i] = v;
+        out[2][i] = fma(c[5], m / (root(v) + c[6]), p * c[7]);
+      }
+    }
+  },
+  /**
    * m, v, g to m, v, a * m / (sqrt(v) + eps); factors beta1, 1 - beta1, beta2, 1 - beta2, a, eps.
    */
   ADAM_DIRECTION {

@@ -4,11 +4,22 @@ import org.fettle.DType;
 
 /** Tiles of a tensor to and from floats; 16-bit formats are rounded to nearest. */
 public final class TileCodec {
-  /** The most elements of a call. */
+  /** The most elements of a call, unless there is room for more. */
   public static final int TILE = JavaBatch.TILE;
 
-  private final float[] floats = new float[JavaBatch.TILE];
-  private final short[] codes = new short[JavaBatch.TILE];
+  private final float[] floats;
+  private final short[] codes;
+
+  /** For tiles of {@link #TILE}. */
+  public TileCodec() {
+    this(TILE);
+  }
+
+  /** For runs of that many elements at most. */
+  TileCodec(int size) {
+    floats = new float[size];
+    codes = new short[size];
+  }
 
   /** Elements of any floating format to floats. */
   public void decode(Windows from, long at, int n, float[] to) {

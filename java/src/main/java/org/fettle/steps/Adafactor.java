@@ -1,16 +1,13 @@
 package org.fettle.steps;
 
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.Transcendental;
 import org.fettle.internal.Batch;
@@ -44,12 +41,11 @@ import org.fettle.internal.kernels.AdafactorKernels;
  * beta1}. The same bits on every backend. Source: arXiv:1804.04235; facebookresearch/fairseq, whose
  * learning rate compounds with scaleParameter but without relativeStep; this one does not.
  */
-public final class Adafactor extends StepObject {
+public final class Adafactor extends SavedStep {
   private final AdafactorOptions options;
   private final List<One> tensors = new ArrayList<>();
   private final BatchRunner squares;
   private final double[] rates;
-  private long steps;
 
   /** What belongs to one tensor. */
   private final class One {
@@ -68,7 +64,7 @@ public final class Adafactor extends StepObject {
     final Tensor columnSums;
     final Tensor sums;
 
-    One(Parameter parameter) {
+    One(String label, Parameter parameter) {
       this.parameter = parameter;
       Tensor p = parameter.value();
       long[] shape = p.shape();
@@ -84,16 +80,16 @@ public final class Adafactor extends StepObject {
         rowShape[i] = shape[i];
         columnShape[i] = i < rank - 2 ? shape[i] : columns;
       }
-      row = factored ? allocate(rowShape) : null;
-      column = factored ? allocate(columnShape) : null;
+      row = factored ? keep(label, "row", allocate(rowShape)) : null;
+      column = factored ? keep(label, "col", allocate(columnShape)) : null;
       rowFactors = factored ? allocate(rowShape) : null;
       columnFactors = factored ? allocate(columnShape) : null;
       long runs = Kernels.chunks(columns);
       long blocks = AdafactorKernels.sumUnits(rows, 1);
       rowSums = factored ? allocate(DType.F64, matrices * rows * runs) : null;
       columnSums = factored ? allocate(DType.F64, matrices * blocks * columns) : null;
-      second = factored ? null : allocate(shape);
-      moment = options.beta1().isPresent() ? allocate(shape) : null;
+      second = factored ? null : keep(label, "v", allocate(shape));
+      moment = options.beta1().isPresent() ? keep(label, "m", allocate(shape)) : null;
       sums = allocate(DType.F64, Kernels.chunks(elements));
     }
 
@@ -147,11 +143,11 @@ public final class Adafactor extends StepObject {
 
   /** A step over these parameters; states start at 0. */
   public Adafactor(Backend backend, AdafactorOptions options, List<Parameter> parameters) {
-    super(backend);
+    super(backend, "adafactor", StateStorage.F32);
     this.options = Objects.requireNonNull(options, "options");
     check(parameters).done();
     for (Parameter parameter : parameters) {
-      tensors.add(new One(parameter));
+      tensors.add(new One(label(tensors.size(), parameter), parameter));
     }
     rates = new double[tensors.size()];
     squares =
@@ -183,7 +179,7 @@ public final class Adafactor extends StepObject {
   private void run(double lr) {
     enter();
     try {
-      long t = steps + 1;
+      long t = steps() + 1;
       double rho = lr;
       if (options.relativeStep()) {
         double most = options.warmupInit() ? 1e-6 * (double) t : 1e-2;
@@ -199,7 +195,7 @@ public final class Adafactor extends StepObject {
       for (int i = 0; i < tensors.size(); i++) {
         tensors.get(i).step(rates[i], b);
       }
-      steps = t;
+      stepped();
     } finally {
       leave();
     }
@@ -213,64 +209,6 @@ public final class Adafactor extends StepObject {
     }
     double rms = Math.sqrt(squares.sum(tensor, 0) / (double) elements);
     return rms <= options.eps2() ? options.eps2() : rms;
-  }
-
-  /**
-   * Writes the states and t as a safetensors file, which {@link #load} takes back on any backend.
-   * Parameters are the caller's to save.
-   *
-   * @throws IllegalArgumentException if two tensors have one name
-   */
-  public void save(Path file) throws IOException {
-    Objects.requireNonNull(file, "file");
-    enter();
-    try {
-      file().write(file, steps);
-    } finally {
-      leave();
-    }
-  }
-
-  /**
-   * Takes states and t back, to go on with the same bits.
-   *
-   * @throws IllegalArgumentException if the file is damaged or belongs to other tensors; nothing
-   *     was changed then
-   */
-  public void load(Path file) throws IOException {
-    Objects.requireNonNull(file, "file");
-    enter();
-    try {
-      steps = file().load(file);
-    } finally {
-      leave();
-    }
-  }
-
-  private StepFile file() {
-    Map<String, Tensor> states = new LinkedHashMap<>();
-    for (int i = 0; i < tensors.size(); i++) {
-      One one = tensors.get(i);
-      String name = one.parameter.name() == null ? String.valueOf(i) : one.parameter.name();
-      Map<String, Tensor> own = new LinkedHashMap<>();
-      own.put("row", one.row);
-      own.put("col", one.column);
-      own.put("v", one.second);
-      own.put("m", one.moment);
-      own.values().removeIf(Objects::isNull);
-      for (Map.Entry<String, Tensor> state : own.entrySet()) {
-        if (states.put(name + "." + state.getKey(), state.getValue()) != null) {
-          throw new IllegalArgumentException(
-              "two tensors are called " + name + ": expected names of their own in a state file");
-        }
-      }
-    }
-    return new StepFile(engine, "adafactor", states);
-  }
-
-  /** Steps taken so far, t. */
-  public long steps() {
-    return steps;
   }
 
   /** The learning rate a that the last step took on a tensor; 0 before the first. */

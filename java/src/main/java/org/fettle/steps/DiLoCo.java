@@ -5,10 +5,12 @@ import java.util.Arrays;
 import java.util.List;
 import org.fettle.Backend;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
 import org.fettle.internal.CallChecks;
+import org.fettle.internal.Operand;
 import org.fettle.internal.Primitive;
 
 /**
@@ -21,11 +23,11 @@ import org.fettle.internal.Primitive;
  * <p>The mean is added in double in the workers' order and rounded once; the step is elementwise:
  * the same bits on every backend. Source: arXiv:2311.08105.
  */
-public final class DiLoCo extends StepObject {
+public final class DiLoCo extends SavedStep {
   private final int workers;
   private final List<Tensor> means = new ArrayList<>();
   private final List<Tensor> parameters;
-  private final List<Tensor> momenta = new ArrayList<>();
+  private final List<Operand> momenta = new ArrayList<>();
   private final BatchRunner update;
   private final Options options;
 
@@ -49,12 +51,27 @@ public final class DiLoCo extends StepObject {
   }
 
   /**
-   * An outer step over these parameters; momentum starts at 0.
+   * An outer step over these parameters with a momentum in F32; it starts at 0.
    *
    * @param workers how many move in every round, at least 1
    */
   public DiLoCo(Backend backend, Options options, int workers, List<Tensor> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, workers, parameters);
+  }
+
+  /**
+   * An outer step over these parameters; momentum starts at 0.
+   *
+   * @param storage of the momentum
+   * @param workers how many move in every round, at least 1
+   */
+  public DiLoCo(
+      Backend backend,
+      Options options,
+      StateStorage storage,
+      int workers,
+      List<Tensor> parameters) {
+    super(backend, "diloco", storage);
     Range.check("workers", workers, workers >= 1, ">= 1");
     this.workers = workers;
     this.options = options;
@@ -62,15 +79,18 @@ public final class DiLoCo extends StepObject {
     CallChecks checks = checks();
     for (int i = 0; i < parameters.size(); i++) {
       checks.writes("parameter " + i, parameters.get(i));
+      checkCompensation("parameter " + i, parameters.get(i));
     }
     checks.done();
     List<Batch.Item> items = new ArrayList<>();
     for (Tensor parameter : parameters) {
       Tensor mean = allocate(parameter.shape());
-      Tensor momentum = allocate(parameter.shape());
+      String label = String.valueOf(means.size());
+      Operand momentum = state(label, "momentum", Content.SIGNED, parameter.shape());
+      Operand p = value(label, parameter);
       means.add(mean);
       momenta.add(momentum);
-      items.add(Batch.Item.of(Primitive.NESTEROV, momentum, mean, parameter, momentum, parameter));
+      items.add(Batch.Item.of(Primitive.NESTEROV, momentum, Operand.of(mean), p, momentum, p));
     }
     update = open(items);
   }
@@ -119,6 +139,7 @@ public final class DiLoCo extends StepObject {
       }
       factors(update, parameters.size(), options.momentum, -lr);
       update.run();
+      stepped();
     } finally {
       leave();
     }
@@ -134,6 +155,6 @@ public final class DiLoCo extends StepObject {
 
   /** The momentum of a tensor: a view that lives as long as this. */
   public Tensor momentum(int tensor) {
-    return open(momenta.get(tensor));
+    return open(momenta.get(tensor).tensor());
   }
 }

@@ -4,12 +4,15 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
+import org.fettle.internal.Operand;
 
 /**
  * FRUGAL by coordinates: AdamW on some columns, rows or elements of a matrix, a step without state
@@ -25,7 +28,7 @@ import org.fettle.Tensor;
  * of them, which may be none. The choice is the first part of a random permutation, or the
  * caller's. F32; the same bits on every backend. Source: arXiv:2411.07837; fzmushko/FRUGAL.
  */
-public final class Frugal extends StepObject {
+public final class Frugal extends SavedStep {
   private final FrugalOptions options;
   private final Choice choice;
   private final long seed;
@@ -34,8 +37,10 @@ public final class Frugal extends StepObject {
   private final long columns;
   private final int extent;
   private final int selected;
-  private final Tensor first;
-  private final Tensor second;
+  private final Operand first;
+  private final Operand second;
+  private final Unpacking.Unpacked firstFloats;
+  private final Unpacking.Unpacked secondFloats;
   private final Tensor place;
   private long calls;
   private long counter;
@@ -52,7 +57,7 @@ public final class Frugal extends StepObject {
   }
 
   /**
-   * A step of one matrix.
+   * A step of one matrix with moments in F32.
    *
    * @param choice what is chosen
    * @param seed of the choices
@@ -60,7 +65,26 @@ public final class Frugal extends StepObject {
    */
   public Frugal(
       Backend backend, FrugalOptions options, Choice choice, long seed, Parameter parameter) {
-    super(backend);
+    this(backend, options, StateStorage.F32, choice, seed, parameter);
+  }
+
+  /**
+   * A step of one matrix.
+   *
+   * @param storage of the moments, which are decoded to F32 for the time of a step where they are
+   *     not; their order is that of the choice
+   * @param choice what is chosen
+   * @param seed of the choices
+   * @param parameter two axes, F32
+   */
+  public Frugal(
+      Backend backend,
+      FrugalOptions options,
+      StateStorage storage,
+      Choice choice,
+      long seed,
+      Parameter parameter) {
+    super(backend, "frugal", storage);
     this.options = Objects.requireNonNull(options, "options");
     this.choice = Objects.requireNonNull(choice, "choice");
     this.seed = seed;
@@ -88,9 +112,12 @@ public final class Frugal extends StepObject {
           case ROWS -> new long[] {selected, columns};
           case ELEMENTS -> new long[] {selected};
         };
-    first = allocate(shape);
-    second = allocate(shape);
-    place = allocate(DType.I32, extent);
+    String label = label(0, parameter);
+    first = state(label, "m", Content.SIGNED, shape);
+    second = state(label, "v", Content.NON_NEGATIVE, shape);
+    firstFloats = new Unpacking(this, first.elements()).f32(first, shape);
+    secondFloats = new Unpacking(this, second.elements()).f32(second, shape);
+    place = keep(label, "place", allocate(DType.I32, extent));
   }
 
   /** Whether the next step makes a choice. */
@@ -141,15 +168,10 @@ public final class Frugal extends StepObject {
     engine.write(place, 0, buffer);
     if (options.resetStatistics()) {
       counter = 0;
-      zero(first);
-      zero(second);
+      clear(first);
+      clear(second);
     }
     chosen = true;
-  }
-
-  private void zero(Tensor state) {
-    org.fettle.internal.algebra.Matrix.write(
-        engine, state, new double[Math.toIntExact(state.elements())]);
   }
 
   /** One step with the learning rate of the options. */
@@ -190,9 +212,12 @@ public final class Frugal extends StepObject {
           selected,
           parameter.value(),
           parameter.gradient(),
-          first,
-          second,
+          firstFloats.open(),
+          secondFloats.open(),
           place);
+      firstFloats.close();
+      secondFloats.close();
+      stepped();
     } finally {
       leave();
     }
@@ -200,11 +225,24 @@ public final class Frugal extends StepObject {
 
   /** The first moments of what is chosen: a view that lives as long as this. */
   public Tensor momentum() {
-    return open(first);
+    return open(first.tensor());
   }
 
   /** The second moments of what is chosen: a view that lives as long as this. */
   public Tensor secondMoment() {
-    return open(second);
+    return open(second.tensor());
+  }
+
+  @Override
+  Map<String, Double> scalars() {
+    return Map.of(
+        "calls", (double) calls, "counter", (double) counter, "chosen", chosen ? 1.0 : 0.0);
+  }
+
+  @Override
+  void restore(Map<String, Double> scalars) {
+    calls = scalars.get("calls").longValue();
+    counter = scalars.get("counter").longValue();
+    chosen = scalars.get("chosen") != 0;
   }
 }

@@ -1,13 +1,19 @@
 package org.fettle.steps;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
-import org.fettle.Tensor;
+import org.fettle.StateStorage;
+import org.fettle.internal.Batch;
+import org.fettle.internal.BatchRunner;
 import org.fettle.internal.CallChecks;
+import org.fettle.internal.Operand;
+import org.fettle.internal.Primitive;
 
 /**
  * FRUGAL by blocks: AdamW on some tensors, a step without state on the others; the choice changes
@@ -17,13 +23,14 @@ import org.fettle.internal.CallChecks;
  * moments and counters anew, also of those that are chosen again. The arithmetic is {@link
  * Frugal}'s. F32; the same bits on every backend. Source: arXiv:2411.07837; fzmushko/FRUGAL.
  */
-public final class FrugalBlocks extends StepObject {
+public final class FrugalBlocks extends SavedStep {
   private final FrugalOptions options;
   private final Order order;
   private final long seed;
   private final List<Parameter> parameters;
-  private final List<Tensor> first = new ArrayList<>();
-  private final List<Tensor> second = new ArrayList<>();
+  private final List<Operand> first = new ArrayList<>();
+  private final List<Operand> second = new ArrayList<>();
+  private final List<BatchRunner> updates = new ArrayList<>();
   private final int count;
   private boolean[] active;
   private long calls;
@@ -42,10 +49,25 @@ public final class FrugalBlocks extends StepObject {
     MIRROR
   }
 
-  /** A step over these tensors. */
+  /** A step over these tensors with moments in F32. */
   public FrugalBlocks(
       Backend backend, FrugalOptions options, Order order, long seed, List<Parameter> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, order, seed, parameters);
+  }
+
+  /**
+   * A step over these tensors.
+   *
+   * @param storage of the moments
+   */
+  public FrugalBlocks(
+      Backend backend,
+      FrugalOptions options,
+      StateStorage storage,
+      Order order,
+      long seed,
+      List<Parameter> parameters) {
+    super(backend, "frugal_blocks", storage);
     this.options = Objects.requireNonNull(options, "options");
     this.order = Objects.requireNonNull(order, "order");
     this.seed = seed;
@@ -62,8 +84,15 @@ public final class FrugalBlocks extends StepObject {
           count + " active tensors: expected an even number for " + order);
     }
     for (Parameter parameter : parameters) {
-      first.add(allocate(parameter.value().shape()));
-      second.add(allocate(parameter.value().shape()));
+      String label = label(first.size(), parameter);
+      long[] shape = parameter.value().shape();
+      Operand p = Operand.of(parameter.value());
+      Operand g = Operand.of(parameter.gradient());
+      Operand m = state(label, "m", Content.SIGNED, shape);
+      Operand v = state(label, "v", Content.NON_NEGATIVE, shape);
+      first.add(m);
+      second.add(v);
+      updates.add(open(List.of(Batch.Item.of(Primitive.ADAM_UPDATE, g, p, m, v, m, v, p))));
     }
     active = new boolean[parameters.size()];
   }
@@ -99,9 +128,8 @@ public final class FrugalBlocks extends StepObject {
     counter = 0;
     for (int i = 0; i < active.length; i++) {
       if (active[i]) {
-        int n = Math.toIntExact(first.get(i).elements());
-        org.fettle.internal.algebra.Matrix.write(engine, first.get(i), new double[n]);
-        org.fettle.internal.algebra.Matrix.write(engine, second.get(i), new double[n]);
+        clear(first.get(i));
+        clear(second.get(i));
       }
     }
     chosen = true;
@@ -149,27 +177,70 @@ public final class FrugalBlocks extends StepObject {
       calls++;
       counter++;
       for (int i = 0; i < active.length; i++) {
+        if (active[i]) {
+          update(updates.get(i), lr);
+          continue;
+        }
         FrugalCall.run(
             engine,
             options,
             lr,
             counter,
-            active[i] ? FrugalCall.EVERYTHING : FrugalCall.NOTHING,
+            FrugalCall.NOTHING,
             1,
             0,
             parameters.get(i).value(),
             parameters.get(i).gradient(),
-            first.get(i),
-            second.get(i),
+            null,
+            null,
             null);
       }
+      stepped();
     } finally {
       leave();
     }
   }
 
+  private void update(BatchRunner update, double lr) {
+    double[] size = FrugalCall.sizes(options, lr, counter);
+    factors(
+        update,
+        1,
+        options.beta1(),
+        1.0 - options.beta1(),
+        options.beta2(),
+        1.0 - options.beta2(),
+        0.0,
+        -size[0],
+        size[1],
+        1.0 - lr * options.weightDecay());
+    update.run();
+  }
+
   /** Whether a tensor is active at present. */
   public boolean isActive(int tensor) {
     return active[tensor];
+  }
+
+  @Override
+  Map<String, Double> scalars() {
+    Map<String, Double> scalars = new LinkedHashMap<>();
+    scalars.put("calls", (double) calls);
+    scalars.put("counter", (double) counter);
+    scalars.put("chosen", chosen ? 1.0 : 0.0);
+    for (int i = 0; i < active.length; i++) {
+      scalars.put("active." + i, active[i] ? 1.0 : 0.0);
+    }
+    return scalars;
+  }
+
+  @Override
+  void restore(Map<String, Double> scalars) {
+    calls = scalars.get("calls").longValue();
+    counter = scalars.get("counter").longValue();
+    chosen = scalars.get("chosen") != 0;
+    for (int i = 0; i < active.length; i++) {
+      active[i] = scalars.get("active." + i) != 0;
+    }
   }
 }

@@ -1,14 +1,17 @@
 package org.fettle.steps;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
+import org.fettle.internal.Operand;
 import org.fettle.internal.Primitive;
 import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
@@ -28,7 +31,7 @@ import org.fettle.internal.algebra.Products;
  * on every backend for the same s. Where g lies in the subspace the sign of what is left is noise.
  * Within 2e-4. Source: arXiv:2411.07837; fzmushko/FRUGAL.
  */
-public final class FrugalLowRank extends StepObject {
+public final class FrugalLowRank extends SavedStep {
   private final FrugalOptions options;
   private final Kind kind;
   private final long seed;
@@ -41,8 +44,8 @@ public final class FrugalLowRank extends StepObject {
   private final boolean rightSide;
   private final Tensor subspace;
   private final Tensor step;
-  private final Tensor first;
-  private final Tensor second;
+  private final Operand first;
+  private final Operand second;
   private final Tensor liftedGradient;
   private final Tensor liftedStep;
   private final BatchRunner direction;
@@ -78,7 +81,7 @@ public final class FrugalLowRank extends StepObject {
   }
 
   /**
-   * A step of one matrix.
+   * A step of one matrix with moments in F32.
    *
    * @param seed of drawn projectors
    * @param parameter two axes
@@ -90,13 +93,31 @@ public final class FrugalLowRank extends StepObject {
       Side side,
       long seed,
       Parameter parameter) {
-    super(backend);
+    this(backend, options, StateStorage.F32, kind, side, seed, parameter);
+  }
+
+  /**
+   * A step of one matrix.
+   *
+   * @param storage of the moments in the subspace
+   * @param seed of drawn projectors
+   * @param parameter two axes
+   */
+  public FrugalLowRank(
+      Backend backend,
+      FrugalOptions options,
+      StateStorage storage,
+      Kind kind,
+      Side side,
+      long seed,
+      Parameter parameter) {
+    super(backend, "frugal_low_rank", storage);
     this.options = Objects.requireNonNull(options, "options");
     this.kind = Objects.requireNonNull(kind, "kind");
     Objects.requireNonNull(side, "side");
     this.seed = seed;
     this.parameter = parameter;
-    check(List.of(parameter)).done();
+    checkStored(List.of(parameter)).done();
     Tensor p = parameter.value();
     if (p.rank() != 2) {
       throw new IllegalArgumentException("tensor 0 is " + p + ": expected a matrix");
@@ -117,25 +138,41 @@ public final class FrugalLowRank extends StepObject {
     long[] small = {leftSide ? rank : rows, rightSide ? rank : columns};
     subspace = allocate(small);
     step = allocate(small);
-    first = allocate(small);
-    second = allocate(small);
+    String label = label(0, parameter);
+    first = state(label, "m", Content.SIGNED, small);
+    second = state(label, "v", Content.NON_NEGATIVE, small);
+    if (leftSide) {
+      left = Matrix.zeros(rows, rank);
+      keep(label, "left", () -> left, value -> left = value);
+    }
+    if (rightSide) {
+      right = Matrix.zeros(rank, columns);
+      keep(label, "right", () -> right, value -> right = value);
+    }
     liftedGradient = allocate(p.shape());
     liftedStep = allocate(p.shape());
     direction =
         open(
             List.of(
                 Batch.Item.of(
-                    Primitive.ADAM_DIRECTION, first, second, subspace, first, second, step)));
+                    Primitive.ADAM_DIRECTION,
+                    first,
+                    second,
+                    Operand.of(subspace),
+                    first,
+                    second,
+                    Operand.of(step))));
+    Operand stored = value(label, p);
     update =
         open(
             List.of(
                 Batch.Item.of(
                     Primitive.SUBSPACE_STEP,
-                    p,
-                    parameter.gradient(),
-                    liftedGradient,
-                    liftedStep,
-                    p)));
+                    stored,
+                    Operand.of(parameter.gradient()),
+                    Operand.of(liftedGradient),
+                    Operand.of(liftedStep),
+                    stored)));
   }
 
   /** Whether the next step makes a projector. */
@@ -197,9 +234,8 @@ public final class FrugalLowRank extends StepObject {
     right = newRight;
     if (options.resetStatistics()) {
       counter = 0;
-      double[] zeros = new double[Math.toIntExact(first.elements())];
-      Matrix.write(engine, first, zeros);
-      Matrix.write(engine, second, zeros);
+      clear(first);
+      clear(second);
     }
     chosen = true;
   }
@@ -274,6 +310,7 @@ public final class FrugalLowRank extends StepObject {
           -lr * options.selectedScale() * options.otherScale(),
           options.othersNumber());
       update.run();
+      stepped();
     } finally {
       leave();
     }
@@ -286,16 +323,29 @@ public final class FrugalLowRank extends StepObject {
 
   /** The first moment in the subspace: a view that lives as long as this. */
   public Tensor momentum() {
-    return open(first);
+    return open(first.tensor());
   }
 
   /** The second moment in the subspace: a view that lives as long as this. */
   public Tensor secondMoment() {
-    return open(second);
+    return open(second.tensor());
   }
 
   @Override
   Stream<Matrix> matrices() {
     return Stream.of(left, right);
+  }
+
+  @Override
+  Map<String, Double> scalars() {
+    return Map.of(
+        "calls", (double) calls, "counter", (double) counter, "chosen", chosen ? 1.0 : 0.0);
+  }
+
+  @Override
+  void restore(Map<String, Double> scalars) {
+    calls = scalars.get("calls").longValue();
+    counter = scalars.get("counter").longValue();
+    chosen = scalars.get("chosen") != 0;
   }
 }

@@ -60,7 +60,7 @@ public final class HessianDiagonal {
           "block is " + block + ": expected a divisor of " + product.elements() + " elements");
     }
     Batch.Item item =
-        new Batch.Item(Primitive.ABSOLUTE_MEAN, List.of(product, output), block, 0, null);
+        Batch.Item.of(Primitive.ABSOLUTE_MEAN, List.of(product, output), block, 0, null);
     try (BatchRunner runner = Access.engine(backend).open(new Batch(List.of(item)))) {
       runner.factor(0, 0, (double) block);
       runner.run();

@@ -3,11 +3,14 @@ package org.fettle.steps;
 import java.util.ArrayList;
 import java.util.List;
 import org.fettle.Backend;
+import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
+import org.fettle.internal.Operand;
 import org.fettle.internal.Primitive;
 
 /**
@@ -17,19 +20,21 @@ import org.fettle.internal.Primitive;
  * batch of cluster k: m = ema(m_k, g, beta) ;  D = D + pi_k * (m - m_k) ;  m_k = m ;  p = p - lr * D
  * </pre>
  *
- * <p>D is formed anew from all momenta every 1,000 steps, so that its rounding errors do not add
- * up. Source: arXiv:2111.11828, abstract only; the rule is ours.
+ * <p>D is formed anew from all momenta every 1,000 steps (32 where momenta are rounded), so that
+ * rounding errors do not add up. Source: arXiv:2111.11828, abstract only; the rule is ours.
  */
-public final class MultiMomentum extends StepObject {
+public final class MultiMomentum extends SavedStep {
   private static final long RENEWAL = 1000;
+  // What rounding takes from a momentum never reaches D before it is formed anew.
+  private static final long ROUNDED_RENEWAL = 32;
 
   private final Options options;
   private final double[] probabilities;
   private final int count;
-  private final List<Tensor> directions = new ArrayList<>();
+  private final long renewal;
+  private final List<Operand> directions = new ArrayList<>();
   private final List<BatchRunner> updates = new ArrayList<>();
   private final List<BatchRunner> renewals = new ArrayList<>();
-  private long steps;
 
   /**
    * The hyperparameters.
@@ -51,13 +56,30 @@ public final class MultiMomentum extends StepObject {
   }
 
   /**
-   * A step over these parameters.
+   * A step over these parameters with states in F32.
    *
    * @param probabilities of the clusters, one or more, each in [0, 1]
    */
   public MultiMomentum(
       Backend backend, Options options, double[] probabilities, List<Parameter> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, probabilities, parameters);
+  }
+
+  /**
+   * A step over these parameters.
+   *
+   * @param storage of the momenta; D stays F32, because it is a sum of their changes
+   * @param probabilities of the clusters, one or more, each in [0, 1]
+   */
+  public MultiMomentum(
+      Backend backend,
+      Options options,
+      StateStorage storage,
+      double[] probabilities,
+      List<Parameter> parameters) {
+    super(backend, "multi_momentum", storage);
+    boolean rounded = storage.format() != null || storage.dtype() != DType.F32;
+    renewal = rounded ? ROUNDED_RENEWAL : RENEWAL;
     this.options = options;
     this.probabilities = probabilities.clone();
     count = parameters.size();
@@ -67,23 +89,27 @@ public final class MultiMomentum extends StepObject {
     for (double probability : probabilities) {
       Range.check("probability", probability, probability >= 0 && probability <= 1, "in [0, 1]");
     }
-    check(parameters).done();
+    checkStored(parameters).done();
+    List<Operand> values = new ArrayList<>();
     for (Parameter parameter : parameters) {
-      directions.add(allocate(parameter.value().shape()));
+      String label = label(values.size(), parameter);
+      values.add(value(label, parameter.value()));
+      directions.add(state(label, "direction", Content.EXACT, parameter.value().shape()));
     }
     for (int k = 0; k < probabilities.length; k++) {
       List<Batch.Item> update = new ArrayList<>();
-      List<Batch.Item> renewal = new ArrayList<>();
+      List<Batch.Item> anew = new ArrayList<>();
       for (int i = 0; i < count; i++) {
-        Tensor p = parameters.get(i).value();
-        Tensor d = directions.get(i);
-        Tensor m = allocate(p.shape());
-        Tensor g = parameters.get(i).gradient();
+        Parameter parameter = parameters.get(i);
+        Operand p = values.get(i);
+        Operand d = directions.get(i);
+        Operand m = state(label(i, parameter), "m" + k, Content.SIGNED, parameter.value().shape());
+        Operand g = Operand.of(parameter.gradient());
         update.add(Batch.Item.of(Primitive.MULTI_MOMENTUM, m, d, g, p, m, d, p));
-        renewal.add(Batch.Item.of(Primitive.LINEAR, m, d, d));
+        anew.add(Batch.Item.of(Primitive.LINEAR, m, d, d));
       }
       updates.add(open(update));
-      renewals.add(open(renewal));
+      renewals.add(open(anew));
     }
   }
 
@@ -107,8 +133,8 @@ public final class MultiMomentum extends StepObject {
       BatchRunner update = updates.get(cluster);
       factors(update, count, options.beta, 1.0 - options.beta, probabilities[cluster], -lr);
       update.run();
-      steps++;
-      if (steps % RENEWAL == 0) {
+      stepped();
+      if (steps() % renewal == 0) {
         for (int k = 0; k < clusters; k++) {
           factors(renewals.get(k), count, probabilities[k], k == 0 ? 0 : 1);
           renewals.get(k).run();
@@ -121,6 +147,6 @@ public final class MultiMomentum extends StepObject {
 
   /** The direction D of a tensor: a view that lives as long as this. */
   public Tensor direction(int tensor) {
-    return open(directions.get(tensor));
+    return open(directions.get(tensor).tensor());
   }
 }

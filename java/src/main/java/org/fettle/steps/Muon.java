@@ -6,10 +6,12 @@ import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
 import org.fettle.internal.CallChecks;
+import org.fettle.internal.Operand;
 import org.fettle.internal.Primitive;
 import org.fettle.internal.algebra.Products;
 
@@ -28,23 +30,23 @@ import org.fettle.internal.algebra.Products;
  * and update have the same bits on every backend for a given X; the products are float32, within
  * 2e-4 (the published chain is bfloat16). Source: KellerJordan/Muon.
  */
-public final class Muon extends StepObject {
+public final class Muon extends SavedStep {
   private final MuonOptions options;
   private final List<One> tensors = new ArrayList<>();
 
   /** What belongs to one tensor. */
   private final class One {
-    final Tensor momentum;
+    final Operand momentum;
     final NewtonSchulzIteration iteration;
     final BatchRunner first;
     final BatchRunner scaling;
     final BatchRunner last;
     final double shapeFactor;
 
-    One(Products products, Parameter parameter, MatrixShape shape) {
-      Tensor p = parameter.value();
-      long[] extents = p.shape();
-      momentum = allocate(extents);
+    One(String label, Products products, Parameter parameter, MatrixShape shape) {
+      long[] extents = parameter.value().shape();
+      Operand p = value(label, parameter.value());
+      momentum = state(label, "momentum", Content.SIGNED, extents);
       iteration =
           new NewtonSchulzIteration(
               Muon.this, products, options.newtonSchulz(), shape.rows(), shape.columns());
@@ -54,9 +56,13 @@ public final class Muon extends StepObject {
           open(
               List.of(
                   Batch.Item.of(
-                      Primitive.MUON_MOMENTUM, momentum, parameter.gradient(), momentum, input)));
+                      Primitive.MUON_MOMENTUM,
+                      momentum,
+                      Operand.of(parameter.gradient()),
+                      momentum,
+                      Operand.of(input))));
       scaling = open(List.of(Batch.Item.of(Primitive.SCALE, input, input)));
-      last = open(List.of(Batch.Item.of(Primitive.LINEAR, p, output, p)));
+      last = open(List.of(Batch.Item.of(Primitive.LINEAR, p, Operand.of(output), p)));
       double rows = extents[extents.length - 2];
       double columns = extents[extents.length - 1];
       shapeFactor = columns == 0 ? 1 : Math.sqrt(Math.max(1.0, rows / columns));
@@ -75,11 +81,21 @@ public final class Muon extends StepObject {
     }
   }
 
-  /** A step over these matrices; momenta start at 0. */
+  /** A step over these matrices with momenta in F32, which start at 0. */
   public Muon(Backend backend, MuonOptions options, List<Parameter> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, parameters);
+  }
+
+  /**
+   * A step over these matrices; momenta start at 0.
+   *
+   * @param storage of the momenta
+   */
+  public Muon(
+      Backend backend, MuonOptions options, StateStorage storage, List<Parameter> parameters) {
+    super(backend, "muon", storage);
     this.options = Objects.requireNonNull(options, "options");
-    CallChecks checks = check(parameters);
+    CallChecks checks = checkStored(parameters);
     List<MatrixShape> shapes = new ArrayList<>();
     for (int i = 0; i < parameters.size(); i++) {
       shapes.add(MatrixShape.of("tensor " + i, parameters.get(i).value()));
@@ -87,7 +103,7 @@ public final class Muon extends StepObject {
     checks.done();
     Products products = Products.of(engine);
     for (int i = 0; i < parameters.size(); i++) {
-      tensors.add(new One(products, parameters.get(i), shapes.get(i)));
+      tensors.add(new One(label(i, parameters.get(i)), products, parameters.get(i), shapes.get(i)));
     }
   }
 
@@ -104,6 +120,7 @@ public final class Muon extends StepObject {
       for (One tensor : tensors) {
         tensor.step(lr);
       }
+      stepped();
     } finally {
       leave();
     }
@@ -111,7 +128,7 @@ public final class Muon extends StepObject {
 
   /** The momentum of a tensor: a view that lives as long as this. */
   public Tensor momentum(int tensor) {
-    return open(tensors.get(tensor).momentum);
+    return open(tensors.get(tensor).momentum.tensor());
   }
 
   /** The last orthogonalised direction of a tensor, before the factor for its shape. */

@@ -2,12 +2,15 @@ package org.fettle.steps;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.fettle.Backend;
+import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Range;
-import org.fettle.Tensor;
+import org.fettle.StateStorage;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
+import org.fettle.internal.Operand;
 import org.fettle.internal.Primitive;
 
 /**
@@ -21,7 +24,7 @@ import org.fettle.internal.Primitive;
  * <p>q is the parameter before the last step, and starts as the parameter. Norm and inner product
  * run over all tensors. Source: arXiv:2305.12939.
  */
-public final class PolyakHeavyBall extends StepObject {
+public final class PolyakHeavyBall extends SavedStep {
   private final Options options;
   private final int count;
   private final BatchRunner copies;
@@ -54,17 +57,32 @@ public final class PolyakHeavyBall extends StepObject {
 
   /** A step over these parameters; q starts as what they are in the first step. */
   public PolyakHeavyBall(Backend backend, Options options, List<Parameter> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, parameters);
+  }
+
+  /**
+   * A step over these parameters; q starts as what they are in the first step.
+   *
+   * @param storage F32, maybe with a compensation: p - q would be lost in fewer bits
+   */
+  public PolyakHeavyBall(
+      Backend backend, Options options, StateStorage storage, List<Parameter> parameters) {
+    super(backend, "polyak_heavy_ball", storage);
     this.options = options;
     count = parameters.size();
-    check(parameters).done();
+    checkStored(parameters).done();
+    if (storage.format() != null || storage.dtype() != DType.F32) {
+      throw new IllegalArgumentException(
+          "state q is to be stored as " + storage + ": expected F32, differences are taken of it");
+    }
     List<Batch.Item> starts = new ArrayList<>();
     List<Batch.Item> first = new ArrayList<>();
     List<Batch.Item> second = new ArrayList<>();
     for (Parameter parameter : parameters) {
-      Tensor p = parameter.value();
-      Tensor g = parameter.gradient();
-      Tensor q = allocate(p.shape());
+      String label = label(starts.size(), parameter);
+      Operand p = value(label, parameter.value());
+      Operand g = Operand.of(parameter.gradient());
+      Operand q = state(label, "q", Content.EXACT, parameter.value().shape());
       starts.add(Batch.Item.of(Primitive.SCALE, p, q));
       first.add(Batch.Item.of(Primitive.DIFFERENCE_SUMS, p, q, g));
       second.add(Batch.Item.of(Primitive.HEAVY_BALL, p, q, g, p, q));
@@ -100,9 +118,20 @@ public final class PolyakHeavyBall extends StepObject {
       }
       factors(update, count, options.beta, -tau);
       update.run();
+      stepped();
       return tau;
     } finally {
       leave();
     }
+  }
+
+  @Override
+  Map<String, Double> scalars() {
+    return Map.of("started", started ? 1.0 : 0.0);
+  }
+
+  @Override
+  void restore(Map<String, Double> scalars) {
+    started = scalars.get("started") != 0;
   }
 }

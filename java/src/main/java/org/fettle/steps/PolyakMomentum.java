@@ -5,9 +5,11 @@ import java.util.List;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
+import org.fettle.internal.Operand;
 import org.fettle.internal.Primitive;
 
 /**
@@ -21,10 +23,10 @@ import org.fettle.internal.Primitive;
  * <p>The norm runs over all tensors, so a step takes two passes. The clamp at 0 is ours. Source:
  * arXiv:2305.12939.
  */
-public final class PolyakMomentum extends StepObject {
+public final class PolyakMomentum extends SavedStep {
   private final Options options;
   private final int count;
-  private final List<Tensor> directions = new ArrayList<>();
+  private final List<Operand> directions = new ArrayList<>();
   private final BatchRunner sums;
   private final BatchRunner update;
 
@@ -54,20 +56,32 @@ public final class PolyakMomentum extends StepObject {
     }
   }
 
-  /** A step over these parameters; its directions start at 0. */
+  /** A step over these parameters with states in F32; its directions start at 0. */
   public PolyakMomentum(Backend backend, Options options, List<Parameter> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, parameters);
+  }
+
+  /**
+   * A step over these parameters; its directions start at 0.
+   *
+   * @param storage of d
+   */
+  public PolyakMomentum(
+      Backend backend, Options options, StateStorage storage, List<Parameter> parameters) {
+    super(backend, "polyak_momentum", storage);
     this.options = options;
     count = parameters.size();
-    check(parameters).done();
+    checkStored(parameters).done();
     List<Batch.Item> first = new ArrayList<>();
     List<Batch.Item> second = new ArrayList<>();
     for (Parameter parameter : parameters) {
-      Tensor p = parameter.value();
-      Tensor d = allocate(p.shape());
+      String label = label(directions.size(), parameter);
+      Operand p = value(label, parameter.value());
+      Operand g = Operand.of(parameter.gradient());
+      Operand d = state(label, "d", Content.SIGNED, parameter.value().shape());
       directions.add(d);
-      first.add(Batch.Item.of(Primitive.POLYAK_SUM, d, parameter.gradient()));
-      second.add(Batch.Item.of(Primitive.POLYAK_STEP, p, d, parameter.gradient(), p, d));
+      first.add(Batch.Item.of(Primitive.POLYAK_SUM, d, g));
+      second.add(Batch.Item.of(Primitive.POLYAK_STEP, p, d, g, p, d));
     }
     sums = open(first);
     update = open(second);
@@ -90,6 +104,7 @@ public final class PolyakMomentum extends StepObject {
       double tau = limited(gap(loss, options.lowerBound), options.c * square, options.etaMax);
       factors(update, count, options.beta, -tau, 1.0 - options.weightDecay * tau);
       update.run();
+      stepped();
       return tau;
     } finally {
       leave();
@@ -98,7 +113,7 @@ public final class PolyakMomentum extends StepObject {
 
   /** The direction d of a tensor: a view that lives as long as this. */
   public Tensor direction(int tensor) {
-    return open(directions.get(tensor));
+    return open(directions.get(tensor).tensor());
   }
 
   static double gap(double loss, double lowerBound) {

@@ -1,14 +1,18 @@
 package org.fettle.steps;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.fettle.Arithmetic;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
+import org.fettle.internal.Operand;
 import org.fettle.internal.Primitive;
 
 /**
@@ -25,19 +29,19 @@ import org.fettle.internal.Primitive;
  *
  * <p>delta is the one from before d changes, the d beside eps the one from after, as it is in d *
  * g, which stands for m where beta1 is 0. Sums run over all tensors, so that a step takes two
- * passes. {@code p0 - p} is formed in float, multiplied and added in double: while d is small it
- * cancels, and d keeps an error of about 5e-3 that no float can avoid. With {@code slice} q, N and
- * s look at every q-th element of a tensor only.
+ * passes, of 16 + 4 and 16 + 12 bytes per parameter. {@code p0 - p} is formed in float, multiplied
+ * and added in double: while d is small it cancels, and d keeps an error of about 5e-3 that no
+ * float can avoid. With {@code slice} q, N and s look at every q-th element of a tensor only.
  *
  * <p>Source: arXiv:2306.06101; konstmish/prodigy.
  */
-public final class Prodigy extends StepObject {
+public final class Prodigy extends SavedStep {
   private final ProdigyOptions options;
-  private final List<Parameter> parameters;
-  private final List<Tensor> starts = new ArrayList<>();
-  private final List<Tensor> denominators = new ArrayList<>();
-  private final List<Tensor> firstMoments = new ArrayList<>();
-  private final List<Tensor> secondMoments = new ArrayList<>();
+  private final int count;
+  private final List<Operand> starts = new ArrayList<>();
+  private final List<Operand> denominators = new ArrayList<>();
+  private final List<Operand> firstMoments = new ArrayList<>();
+  private final List<Operand> secondMoments = new ArrayList<>();
   private final List<Slices> slices = new ArrayList<>();
   private final BatchRunner copies;
   private final BatchRunner sums;
@@ -48,15 +52,24 @@ public final class Prodigy extends StepObject {
   private double dHat;
   private double numerator;
   private double denominator;
-  private long steps;
   private boolean started;
 
-  /** A step over these parameters; p0 is what they are in the first step. */
+  /** A step over these parameters with states in F32; p0 is what they are in the first step. */
   public Prodigy(Backend backend, ProdigyOptions options, List<Parameter> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, parameters);
+  }
+
+  /**
+   * A step over these parameters; p0 is what they are in the first step.
+   *
+   * @param storage of m, v and s; p0 stays F32, because what is looked at is how far p is from it
+   */
+  public Prodigy(
+      Backend backend, ProdigyOptions options, StateStorage storage, List<Parameter> parameters) {
+    super(backend, "prodigy", storage);
     this.options = options;
-    this.parameters = List.copyOf(parameters);
-    check(parameters).done();
+    count = parameters.size();
+    checkStored(parameters).done();
     d = options.d0();
     dMax = options.d0();
     List<Batch.Item> copyItems = new ArrayList<>();
@@ -64,26 +77,28 @@ public final class Prodigy extends StepObject {
     List<Batch.Item> momentItems = new ArrayList<>();
     List<Batch.Item> updateItems = new ArrayList<>();
     for (Parameter parameter : parameters) {
-      Tensor p = parameter.value();
-      Tensor g = parameter.gradient();
-      Tensor m = allocate(p.shape());
-      Tensor v = allocate(p.shape());
+      String label = label(starts.size(), parameter);
+      long[] shape = parameter.value().shape();
+      Operand p = value(label, parameter.value());
+      Operand g = Operand.of(parameter.gradient());
+      Operand m = state(label, "m", Content.SIGNED, shape);
+      Operand v = state(label, "v", Content.NON_NEGATIVE, shape);
       firstMoments.add(m);
       secondMoments.add(v);
       momentItems.add(Batch.Item.of(Primitive.PRODIGY_MOMENTS, g, p, m, v, m, v));
-      updateItems.add(Batch.Item.of(Primitive.ADAM_STEP, p, m, v, p));
-      Tensor slicedG = g;
-      Tensor slicedP = p;
-      long[] shape = p.shape();
+      updateItems.add(Batch.Item.of(Primitive.ADAM_UPDATE, g, p, m, v, m, v, p));
+      Operand slicedG = g;
+      Operand slicedP = p;
       if (options.slice() > 1) {
         shape = new long[] {(p.elements() + options.slice() - 1) / options.slice()};
-        slicedG = allocate(g.dtype(), shape);
-        slicedP = allocate(p.dtype(), shape);
-        slices.add(new Slices(engine, options.slice(), p, slicedP));
-        slices.add(new Slices(engine, options.slice(), g, slicedG));
+        slicedG = Operand.of(sliced(g.tensor(), shape));
+        slicedP = Operand.of(sliced(p.tensor(), shape));
+        if (p.compensation() != null) {
+          slicedP = Operand.compensated(slicedP.tensor(), sliced(p.compensation(), shape));
+        }
       }
-      Tensor start = allocate(shape);
-      Tensor s = allocate(shape);
+      Operand start = state(label, "p0", Content.EXACT, shape);
+      Operand s = state(label, "s", Content.SIGNED, shape);
       starts.add(start);
       denominators.add(s);
       copyItems.add(Batch.Item.of(Primitive.SCALE, slicedP, start));
@@ -93,6 +108,12 @@ public final class Prodigy extends StepObject {
     sums = open(sumItems);
     moments = open(momentItems);
     update = open(updateItems);
+  }
+
+  private Tensor sliced(Tensor tensor, long... shape) {
+    Tensor part = allocate(tensor.dtype(), shape);
+    slices.add(new Slices(engine, options.slice(), tensor, part));
+    return part;
   }
 
   /** One step with the learning rate of the options. */
@@ -112,7 +133,6 @@ public final class Prodigy extends StepObject {
   }
 
   private void run(double lr) {
-    int count = parameters.size();
     slices.forEach(Slices::run);
     if (!started) {
       factors(copies, count, 1);
@@ -122,8 +142,8 @@ public final class Prodigy extends StepObject {
     double correction = 1;
     if (options.useBiasCorrection()) {
       correction =
-          Math.sqrt(1.0 - Arithmetic.power(options.beta2(), steps + 1))
-              / (1.0 - Arithmetic.power(options.beta1(), steps + 1));
+          Math.sqrt(1.0 - Arithmetic.power(options.beta2(), steps() + 1))
+              / (1.0 - Arithmetic.power(options.beta1(), steps() + 1));
     }
     double delta = d * lr * correction;
     double grown = d / options.d0();
@@ -131,17 +151,17 @@ public final class Prodigy extends StepObject {
     double beta3 = options.beta3();
     factors(sums, count, beta3, grown * (options.safeguardWarmup() ? d : delta), coupled);
     sums.run();
-    factors(
-        moments,
-        count,
-        options.beta1(),
-        d * (1.0 - options.beta1()),
-        options.beta2(),
-        d * d * (1.0 - options.beta2()),
-        coupled);
-    moments.run();
+    double[] averages = {
+      options.beta1(),
+      d * (1.0 - options.beta1()),
+      options.beta2(),
+      d * d * (1.0 - options.beta2()),
+      coupled
+    };
     double sum = total(sums, count, 1);
     if (sum == 0.0) {
+      factors(moments, count, averages);
+      moments.run();
       return;
     }
     numerator = beta3 * numerator + grown * delta * total(sums, count, 0);
@@ -156,9 +176,13 @@ public final class Prodigy extends StepObject {
     double decay = options.decouple() ? 1.0 - options.weightDecay() * delta : 1.0;
     // Without a first moment m is g times the d from before, and the numerator g times the new one.
     double renewal = options.beta1() == 0.0 ? d / before : 1.0;
-    factors(update, count, -delta * renewal, d * options.eps(), decay);
+    double[] all = Arrays.copyOf(averages, averages.length + 3);
+    all[5] = -delta * renewal;
+    all[6] = d * options.eps();
+    all[7] = decay;
+    factors(update, count, all);
     update.run();
-    steps++;
+    stepped();
   }
 
   /** The step size d that was found. */
@@ -188,10 +212,10 @@ public final class Prodigy extends StepObject {
 
   /**
    * A state of a tensor: {@code m}, {@code v}, {@code s} or {@code p0}. With slices the latter two
-   * hold every q-th element only.
+   * hold every q-th element only. By blocks it has the codes; see {@link #states}.
    */
   public Tensor state(int tensor, String name) {
-    List<Tensor> states =
+    List<Operand> states =
         switch (name) {
           case "m" -> firstMoments;
           case "v" -> secondMoments;
@@ -201,6 +225,27 @@ public final class Prodigy extends StepObject {
               throw new IllegalArgumentException(
                   "state " + name + ": expected one of [m, v, s, p0]");
         };
-    return open(states.get(tensor));
+    return open(states.get(tensor).tensor());
+  }
+
+  @Override
+  Map<String, Double> scalars() {
+    return Map.of(
+        "d", d,
+        "d_max", dMax,
+        "d_hat", dHat,
+        "numerator", numerator,
+        "denominator", denominator,
+        "started", started ? 1.0 : 0.0);
+  }
+
+  @Override
+  void restore(Map<String, Double> scalars) {
+    d = scalars.get("d");
+    dMax = scalars.get("d_max");
+    dHat = scalars.get("d_hat");
+    numerator = scalars.get("numerator");
+    denominator = scalars.get("denominator");
+    started = scalars.get("started") != 0;
   }
 }

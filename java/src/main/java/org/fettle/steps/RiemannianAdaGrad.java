@@ -4,6 +4,7 @@ import java.util.List;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 
 /**
  * Riemannian AdaGrad on the Poincare ball, one point per row.
@@ -40,7 +41,8 @@ public final class RiemannianAdaGrad extends RiemannianRows {
   /** A step over these parameters, whose last axis is the points'; sums start at 0. */
   public RiemannianAdaGrad(
       Backend backend, Options options, Manifold manifold, List<Parameter> parameters) {
-    super(backend, ball(manifold), parameters, false, false);
+    super(
+        backend, "riemannian_adagrad", StateStorage.F32, ball(manifold), parameters, false, false);
     this.options = options;
   }
 
@@ -76,6 +78,7 @@ public final class RiemannianAdaGrad extends RiemannianRows {
             1,
             1);
       }
+      stepped();
     } finally {
       leave();
     }

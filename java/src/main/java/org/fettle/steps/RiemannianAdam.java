@@ -1,10 +1,12 @@
 package org.fettle.steps;
 
 import java.util.List;
+import java.util.Map;
 import org.fettle.Arithmetic;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 
 /**
@@ -23,7 +25,6 @@ import org.fettle.Tensor;
  */
 public final class RiemannianAdam extends RiemannianRows {
   private final Options options;
-  private long steps;
   private long zeroRows;
 
   /**
@@ -60,10 +61,28 @@ public final class RiemannianAdam extends RiemannianRows {
     }
   }
 
-  /** A step over these parameters, whose last axis is the points'; moments start at 0. */
+  /**
+   * A step over these parameters, whose last axis is the points', with first moments in F32;
+   * moments start at 0.
+   */
   public RiemannianAdam(
       Backend backend, Options options, Manifold manifold, List<Parameter> parameters) {
-    super(backend, manifold, parameters, true, options.amsgrad);
+    this(backend, options, StateStorage.F32, manifold, parameters);
+  }
+
+  /**
+   * A step over these parameters, whose last axis is the points'; moments start at 0.
+   *
+   * @param storage of the first moments, which are decoded to F32 for the time of a step where they
+   *     are not; the second ones are one double per row
+   */
+  public RiemannianAdam(
+      Backend backend,
+      Options options,
+      StateStorage storage,
+      Manifold manifold,
+      List<Parameter> parameters) {
+    super(backend, "riemannian_adam", storage, manifold, parameters, true, options.amsgrad);
     this.options = options;
   }
 
@@ -77,7 +96,7 @@ public final class RiemannianAdam extends RiemannianRows {
     Range.nonNegative("lr", lr);
     enter();
     try {
-      steps++;
+      stepped();
       for (One tensor : tensors) {
         zeroRows +=
             tensor.run(
@@ -91,8 +110,8 @@ public final class RiemannianAdam extends RiemannianRows {
                 options.weightDecay,
                 manifold.curvature(),
                 manifold.margin(),
-                1.0 - Arithmetic.power(options.beta1, steps),
-                1.0 - Arithmetic.power(options.beta2, steps));
+                1.0 - Arithmetic.power(options.beta1, steps()),
+                1.0 - Arithmetic.power(options.beta2, steps()));
       }
     } finally {
       leave();
@@ -101,7 +120,7 @@ public final class RiemannianAdam extends RiemannianRows {
 
   /** The first moment of a tensor: a view that lives as long as this. */
   public Tensor momentum(int tensor) {
-    return open(tensors.get(tensor).moment);
+    return open(tensors.get(tensor).moment.tensor());
   }
 
   /** The second moment of every row of a tensor. */
@@ -120,5 +139,15 @@ public final class RiemannianAdam extends RiemannianRows {
   /** How often a row of zeros on the sphere, which is no point of it, was left alone. */
   public long zeroRows() {
     return zeroRows;
+  }
+
+  @Override
+  Map<String, Double> scalars() {
+    return Map.of("zero_rows", (double) zeroRows);
+  }
+
+  @Override
+  void restore(Map<String, Double> scalars) {
+    zeroRows = scalars.get("zero_rows").longValue();
   }
 }

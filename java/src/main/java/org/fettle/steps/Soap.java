@@ -8,8 +8,10 @@ import org.fettle.Arithmetic;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.internal.CallChecks;
+import org.fettle.internal.Operand;
 import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
 import org.fettle.internal.algebra.Products;
@@ -30,7 +32,7 @@ import org.fettle.internal.algebra.Products;
  * that is not square is arbitrary, so that two correct implementations may then differ. Source:
  * arXiv:2409.11321; nikhilvyas/SOAP.
  */
-public final class Soap extends StepObject {
+public final class Soap extends SavedStep {
   private final SoapOptions options;
   private final Products products;
   private final List<One> tensors = new ArrayList<>();
@@ -39,43 +41,65 @@ public final class Soap extends StepObject {
   private static final class Side {
     Matrix statistics;
     Matrix basis;
+
+    Side(int extent) {
+      statistics = Matrix.zeros(extent, extent);
+      basis = Matrix.zeros(extent, extent);
+    }
   }
 
   /** What belongs to one tensor. */
   private final class One {
     final Parameter parameter;
     final MatrixShape shape;
-    final Tensor m;
-    final Tensor v;
+    final Operand m;
+    final Operand v;
+    final Unpacking.Unpacked firstFloats;
+    final Unpacking.Unpacked secondFloats;
+    final Unpacking.Unpacked values;
     final Side left;
     final Side right;
-    long calls;
 
-    One(Parameter parameter, MatrixShape shape) {
+    One(String label, Parameter parameter, MatrixShape shape, List<Unpacking> room) {
       this.parameter = parameter;
       this.shape = shape;
-      m = allocate(parameter.value().shape());
-      v = allocate(parameter.value().shape());
+      long[] extents = parameter.value().shape();
+      m = state(label, "m", Content.SIGNED, extents);
+      v = state(label, "v", Content.NON_NEGATIVE, extents);
+      firstFloats = room.get(0).of(m, extents);
+      secondFloats = room.get(1).of(v, extents);
+      values = room.get(2).of(value(label, parameter.value()), extents);
       boolean matrix = parameter.value().rank() >= 2;
-      left = matrix && shape.rows() <= options.maxDimension() ? new Side() : null;
-      right = matrix && shape.columns() <= options.maxDimension() ? new Side() : null;
+      left = matrix && shape.rows() <= options.maxDimension() ? new Side(shape.rows()) : null;
+      right =
+          matrix && shape.columns() <= options.maxDimension() ? new Side(shape.columns()) : null;
+      keep(label, "left", left);
+      keep(label, "right", right);
+    }
+
+    private void keep(String label, String name, Side side) {
+      if (side != null) {
+        Soap.this.keep(
+            label, name + "_statistics", () -> side.statistics, to -> side.statistics = to);
+        Soap.this.keep(label, name + "_basis", () -> side.basis, to -> side.basis = to);
+      }
     }
 
     void step(double lr) {
       Matrix g = Matrix.of(engine, parameter.gradient(), shape.rows(), shape.columns());
       double take = 1.0 - options.statisticsBeta();
-      if (calls == 0) {
+      if (steps() == 0) {
         begin(left, gram(g, true).scale(take));
         begin(right, gram(g, false).scale(take));
-        calls++;
         return;
       }
-      long j = calls;
+      long j = steps();
       double beta1 = options.beta1();
       double beta2 = options.beta2();
-      Matrix first = Matrix.of(engine, m, shape.rows(), shape.columns());
-      first.mix(beta1, 1.0 - beta1, g).writeTo(engine, m);
-      Matrix second = Matrix.of(engine, v, shape.rows(), shape.columns());
+      Matrix first = Matrix.of(engine, firstFloats.open(), shape.rows(), shape.columns());
+      first.mix(beta1, 1.0 - beta1, g).writeTo(engine, firstFloats.tensor);
+      firstFloats.close();
+      Matrix second = Matrix.of(engine, secondFloats.open(), shape.rows(), shape.columns());
       Matrix turned = turn(g, true);
       Matrix u = turn(first, true);
       for (int i = 0; i < u.values().length; i++) {
@@ -91,9 +115,10 @@ public final class Soap extends StepObject {
       if (options.correctBias()) {
         size *= Math.sqrt(1.0 - Arithmetic.power(beta2, j)) / (1.0 - Arithmetic.power(beta1, j));
       }
-      Matrix p = Matrix.of(engine, parameter.value(), shape.rows(), shape.columns());
+      Matrix p = Matrix.of(engine, values.open(), shape.rows(), shape.columns());
       p.mix(1, -size, u).scale(1.0 - lr * options.weightDecay());
-      p.writeTo(engine, parameter.value());
+      p.writeTo(engine, values.tensor);
+      values.close();
       if (left != null) {
         left.statistics.mix(1.0 - take, take, gram(g, true));
       }
@@ -104,8 +129,8 @@ public final class Soap extends StepObject {
         second = refresh(left, second, true);
         second = refresh(right, second, false);
       }
-      second.writeTo(engine, v);
-      calls++;
+      second.writeTo(engine, secondFloats.tensor);
+      secondFloats.close();
     }
 
     private Matrix gram(Matrix g, boolean ofRows) {
@@ -147,11 +172,22 @@ public final class Soap extends StepObject {
     }
   }
 
-  /** A step over tensors of one or two axes; moments start at 0. */
+  /** A step over tensors of one or two axes with moments in F32, which start at 0. */
   public Soap(Backend backend, SoapOptions options, List<Parameter> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, parameters);
+  }
+
+  /**
+   * A step over tensors of one or two axes; moments start at 0.
+   *
+   * @param storage of the moments, which are decoded to F32 for the time of a step where they are
+   *     stored by blocks
+   */
+  public Soap(
+      Backend backend, SoapOptions options, StateStorage storage, List<Parameter> parameters) {
+    super(backend, "soap", storage);
     this.options = Objects.requireNonNull(options, "options");
-    CallChecks checks = check(parameters);
+    CallChecks checks = checkStored(parameters);
     List<MatrixShape> shapes = new ArrayList<>();
     for (int i = 0; i < parameters.size(); i++) {
       Tensor p = parameters.get(i).value();
@@ -166,8 +202,11 @@ public final class Soap extends StepObject {
     }
     checks.done();
     products = Products.of(engine);
+    long elements = parameters.stream().mapToLong(one -> one.value().elements()).max().orElse(0);
+    List<Unpacking> room = Stream.generate(() -> new Unpacking(this, elements)).limit(3).toList();
     for (int i = 0; i < parameters.size(); i++) {
-      tensors.add(new One(parameters.get(i), shapes.get(i)));
+      Parameter one = parameters.get(i);
+      tensors.add(new One(label(i, one), one, shapes.get(i), room));
     }
   }
 
@@ -184,6 +223,7 @@ public final class Soap extends StepObject {
       for (One tensor : tensors) {
         tensor.step(lr);
       }
+      stepped();
     } finally {
       leave();
     }
@@ -200,19 +240,17 @@ public final class Soap extends StepObject {
   }
 
   private static double[] statistics(Side side) {
-    return side == null || side.statistics == null
-        ? new double[0]
-        : side.statistics.values().clone();
+    return side == null ? new double[0] : side.statistics.values().clone();
   }
 
   /** The first moment of a tensor in the original basis: a view that lives as long as this. */
   public Tensor momentum(int tensor) {
-    return open(tensors.get(tensor).m);
+    return open(tensors.get(tensor).m.tensor());
   }
 
   /** The second moment of a tensor in the basis: a view that lives as long as this. */
   public Tensor secondMoment(int tensor) {
-    return open(tensors.get(tensor).v);
+    return open(tensors.get(tensor).v.tensor());
   }
 
   @Override

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.fettle.Tensor;
 import org.fettle.internal.Engine;
 import org.fettle.internal.Safetensors;
@@ -27,38 +28,65 @@ final class StepFile {
 
   private final String kind;
   private final Map<String, Tensor> states;
+  private final Map<String, String> formats;
+  private final Set<String> scalars;
   private final TensorTransfer transfer;
 
-  /** A file of a step of that kind with these states. */
-  StepFile(Engine engine, String kind, Map<String, Tensor> states) {
+  /** What a file says besides the states. */
+  record Loaded(long steps, Map<String, Double> scalars) {}
+
+  /**
+   * A file of a step of that kind with these states.
+   *
+   * @param formats of the states that are stored by blocks
+   * @param scalars the names of the numbers besides
+   */
+  StepFile(
+      Engine engine,
+      String kind,
+      Map<String, Tensor> states,
+      Map<String, String> formats,
+      Set<String> scalars) {
     this.kind = kind;
     this.states = states;
+    this.formats = formats;
+    this.scalars = scalars;
     transfer =
         new TensorTransfer(
             engine, states.values().stream().mapToLong(Tensor::bytes).max().orElse(0));
   }
 
   /** Writes the file beside its place and moves it there when it is whole. */
-  void write(Path file, long steps) throws IOException {
+  void write(Path file, long steps, Map<String, Double> values) throws IOException {
     TensorTransfer.replace(
         file,
         channel -> {
           // The checksums stand before the data: their places are filled when they are known.
           Map<String, Long> checksums = new LinkedHashMap<>();
           states.keySet().forEach(name -> checksums.put(name, 0L));
-          int start = header(steps, checksums).remaining();
+          int start = header(steps, values, checksums).remaining();
           channel.position(start);
           for (Map.Entry<String, Tensor> entry : states.entrySet()) {
             checksums.put(entry.getKey(), transfer.write(entry.getValue(), channel));
           }
-          TensorTransfer.write(channel, header(steps, checksums), 0);
+          TensorTransfer.write(channel, header(steps, values, checksums), 0);
         });
   }
 
-  private ByteBuffer header(long steps, Map<String, Long> checksums) {
+  private ByteBuffer header(long steps, Map<String, Double> values, Map<String, Long> checksums) {
     JsonObject description = new JsonObject();
     description.addProperty("step", kind);
     description.addProperty("t", steps);
+    if (!scalars.isEmpty()) {
+      JsonObject numbers = new JsonObject();
+      values.forEach((name, value) -> numbers.addProperty(name, Double.toHexString(value)));
+      description.add("scalars", numbers);
+    }
+    if (!formats.isEmpty()) {
+      JsonObject stored = new JsonObject();
+      formats.forEach(stored::addProperty);
+      description.add("formats", stored);
+    }
     JsonObject sums = new JsonObject();
     checksums.forEach((name, sum) -> sums.addProperty(name, TensorTransfer.hex(sum)));
     description.add("crc32c", sums);
@@ -78,8 +106,8 @@ final class StepFile {
     return Safetensors.header(metadata, arrays);
   }
 
-  /** Takes the states back; answers how many steps they stand for. */
-  long load(Path file) throws IOException {
+  /** Takes the states back; answers what they stand for. */
+  Loaded load(Path file) throws IOException {
     try (Safetensors source = Safetensors.open(file)) {
       expect(source, "format", source.metadata("format"), FORMAT);
       expect(source, "version", source.metadata("version"), VERSION);
@@ -91,12 +119,17 @@ final class StepFile {
           TensorTransfer.checksum(text));
       long[] steps = new long[1];
       Map<String, String> checksums = new LinkedHashMap<>();
+      Map<String, Double> values = new LinkedHashMap<>();
       TensorTransfer.describe(
           source,
           () -> {
             JsonObject description = JsonParser.parseString(text).getAsJsonObject();
             expect(source, "step", description.get("step").getAsString(), kind);
             steps[0] = description.get("t").getAsLong();
+            Map<String, String> numbers = texts(description, "scalars");
+            expect(source, "scalars", numbers.keySet(), scalars);
+            numbers.forEach((name, value) -> values.put(name, Double.parseDouble(value)));
+            expect(source, "formats", texts(description, "formats"), formats);
             JsonObject sums = description.getAsJsonObject("crc32c");
             for (String name : states.keySet()) {
               checksums.put(name, sums.get(name).getAsString());
@@ -112,8 +145,18 @@ final class StepFile {
       for (Map.Entry<String, Tensor> entry : states.entrySet()) {
         transfer.read(source, source.array(entry.getKey()), entry.getValue());
       }
-      return steps[0];
+      return new Loaded(steps[0], values);
     }
+  }
+
+  /** A part of the description that is left out where it is empty. */
+  private static Map<String, String> texts(JsonObject description, String name) {
+    Map<String, String> texts = new LinkedHashMap<>();
+    if (description.has(name)) {
+      JsonObject part = description.getAsJsonObject(name);
+      part.keySet().forEach(key -> texts.put(key, part.get(key).getAsString()));
+    }
+    return texts;
   }
 
   private void check(Safetensors source, String name, Tensor state, String expected)

@@ -69,7 +69,7 @@ class AllocationFailureTest {
     Tensor array = Tensor.of(memory, DType.F32, 100);
     List<Batch.Item> items =
         List.of(
-            new Batch.Item(
+            Batch.Item.of(
                 Primitive.SQUARE_SUM, List.of(array), 1, 1, new Batch.Labels(new long[0])));
     for (Backend backend : cpuBackends()) {
       long before = NativeMemory.liveBytes();

@@ -161,8 +161,7 @@ class PrimitiveBitsTest {
           for (int i = 0; i < labels.length; i++) {
             labels[i] = random.nextInt(shape[1]);
           }
-          items.add(
-              new Batch.Item(primitive, arrays, shape[1], shape[2], new Batch.Labels(labels)));
+          items.add(Batch.Item.of(primitive, arrays, shape[1], shape[2], new Batch.Labels(labels)));
         }
         arena.upload(bytes);
         ForkJoinPool pool = new ForkJoinPool(threads);
