@@ -123,7 +123,8 @@ FETTLE_DEVICE void storedElementsOf(const BatchTables& tables, const fettle_item
   const fettle_operand* const written = item.array + P::inputs;
   double lane[P::sums + 1][lanesPerThread] = {};
   const int64_t first = chunk * FETTLE_CHUNK;
-  const int n = int(item.elements - first < FETTLE_CHUNK ? item.elements - first : FETTLE_CHUNK);
+  const int64_t left = item.elements - first;
+  const int n = left < FETTLE_CHUNK ? int(left) : int(FETTLE_CHUNK);
   const int thread = int(threadIdx.x % warpThreads) * quadElements;
   int span = rowElements;
   FETTLE_UNROLL

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <initializer_list>
 #include <vector>
 
@@ -76,20 +77,23 @@ class Guarded {
 };
 
 struct Arrays {
-  static constexpr int count = 9;
-  Guarded array[count]{Guarded(16400), Guarded(16400), Guarded(16400), Guarded(16400), Guarded(16400),
-                       Guarded(16400), Guarded(16400), Guarded(16400), Guarded(16400)};
+  static constexpr int count = 16;
+  std::deque<Guarded> array;
   int used = 0;
 
+  Arrays() {
+    for (int k = 0; k < count; k++) array.emplace_back(16400);
+  }
   void start() { used = 0; }
   fettle_operand next(int64_t dtype, int64_t elements, bool atEnd, int64_t rounding) {
     const int place = used++;
-    return {array[place].at(bytesOf(dtype, elements), dtype, atEnd, unsigned(977 * place + elements)), nullptr, dtype,
+    CHECK(place < count);
+    return {array[size_t(place)].at(bytesOf(dtype, elements), dtype, atEnd, unsigned(977 * place + elements)), nullptr, dtype,
             rounding, 0};
   }
   bool areIntact() const {
     for (int k = 0; k < used; k++) {
-      if (!array[k].isIntact()) return false;
+      if (!array[size_t(k)].isIntact()) return false;
     }
     return true;
   }

@@ -137,7 +137,22 @@ const Primitive primitives[] = {
 #undef FETTLE_PRIMITIVE
 };
 
-void batch(Arrays& arrays, int64_t primitive, int64_t size, int64_t format, bool atEnd, int32_t tier) {
+// By blocks of 8 or 4 bits, or bf16 with a compensation: what stands beside the array has guards too.
+fettle_operand stored(Arrays& arrays, int64_t dtype, int64_t size, int64_t block, bool atEnd) {
+  const bool blocked = dtype != FETTLE_BF16_COMPENSATED;
+  const int64_t bytes = dtype == FETTLE_TORCHAO4 ? (size + 1) / 2 : size;
+  fettle_operand operand = arrays.next(blocked ? FETTLE_U8 : FETTLE_BF16, blocked ? bytes : size, atEnd, FETTLE_NEAREST);
+  operand.scales = blocked ? arrays.next(FETTLE_F32, units(size, block), atEnd, FETTLE_NEAREST).data
+                           : arrays.next(FETTLE_BF16, size, atEnd, FETTLE_NEAREST).data;
+  operand.dtype = dtype;
+  operand.block_size = blocked ? block : 0;
+  return operand;
+}
+
+const int64_t storedFormats[] = {FETTLE_LINEAR8, FETTLE_TORCHAO4, FETTLE_BF16_COMPENSATED};
+
+// `block` is 0 for arrays of elements only.
+void batch(Arrays& arrays, int64_t primitive, int64_t size, int64_t format, int64_t block, bool atEnd, int32_t tier) {
   const Primitive& shape = primitives[primitive];
   arrays.start();
   fettle_item item = {};
@@ -149,6 +164,10 @@ void batch(Arrays& arrays, int64_t primitive, int64_t size, int64_t format, bool
   for (int k = 0; k < shape.arrays; k++) {
     // A saved copy has the format of what it saves; the others go round.
     const bool saved = shape.saves && k == shape.arrays - 1;
+    if (block > 0) {
+      item.array[k] = stored(arrays, storedFormats[(format + k) % 3], size, block, atEnd);
+      continue;
+    }
     item.array[k] = arrays.next(formats[(format + (saved ? 0 : k)) % 3], size, atEnd, FETTLE_NEAREST);
   }
   const std::vector<int64_t> labels(size_t(rows), item.row - 1);
@@ -175,12 +194,48 @@ void primitives_stay_within_their_arrays() {
     for (int64_t primitive = 0; primitive < count; primitive++) {
       for (int64_t size : sizes) {
         for (int64_t format = 0; format < 3; format++) {
-          batch(arrays, primitive, size, format, true, tier);
-          batch(arrays, primitive, size, format, false, tier);
+          for (const int64_t block : {0, 2, 64, 1024}) {
+            if (block > 0 && (primitives[primitive].kind != 'e' || primitives[primitive].saves)) continue;
+            batch(arrays, primitive, size, format, block, true, tier);
+            batch(arrays, primitive, size, format, block, false, tier);
+          }
         }
       }
     }
   }
+}
+
+// What cannot be stored as it says is refused before anything is read.
+void wrong_arrays_are_refused() {
+  float values[8] = {};
+  const fettle_operand plain = {values, nullptr, FETTLE_F32, FETTLE_NEAREST, 0};
+  const auto status = [&](const char* id, fettle_operand in, fettle_operand out) {
+    fettle_item item = {};
+    while (strcmp(fettle_primitive_id(int32_t(item.primitive)), id) != 0) item.primitive++;
+    item.elements = 4;
+    item.row = 4;
+    item.array[0] = in;
+    item.array[1] = out;
+    fettle_batch all = {};
+    all.size = int64_t(sizeof all);
+    all.items = &item;
+    all.item_count = 1;
+    return fettle_batch_layout(&all);
+  };
+  fettle_operand blocked = {values, values + 4, FETTLE_LINEAR8, FETTLE_NEAREST, 4};
+  CHECK(status("scale", plain, blocked) == FETTLE_OK);
+  CHECK(status("copy", plain, blocked) == FETTLE_INVALID_ARGUMENT);
+  CHECK(status("norm_loss_decay", plain, blocked) == FETTLE_INVALID_ARGUMENT);
+  for (const int64_t size : {-4, 0, 3, 8192}) {
+    blocked.block_size = size;
+    CHECK(status("scale", blocked, plain) == FETTLE_INVALID_ARGUMENT);
+  }
+  blocked.block_size = 1;
+  CHECK(status("scale", blocked, plain) == FETTLE_OK);
+  blocked.dtype = FETTLE_TORCHAO4;
+  CHECK(status("scale", blocked, plain) == FETTLE_INVALID_ARGUMENT);
+  blocked = {values, nullptr, FETTLE_BF16_COMPENSATED, FETTLE_NEAREST, 0};
+  CHECK(status("scale", plain, blocked) == FETTLE_INVALID_ARGUMENT);
 }
 
 }  // namespace
@@ -191,5 +246,6 @@ int main() {
   CHECK(fettle_primitive_id(int32_t(sizeof primitives / sizeof primitives[0])) == nullptr);
   rules_stay_within_their_arrays();
   primitives_stay_within_their_arrays();
+  wrong_arrays_are_refused();
   return check::finish("guard_test");
 }

@@ -83,6 +83,8 @@ inline int __all_sync(unsigned, int value) {
   return all;
 }
 
+inline void __syncwarp() { emulation::meetWarp(); }
+
 inline unsigned __shfl_xor_sync(unsigned, unsigned value, int apart) {
   uint64_t* slots = emulation::slotsOfWarp();
   const unsigned lane = threadIdx.x % emulation::warpThreads;

@@ -40,6 +40,11 @@ public record StateStorage(DType dtype, StateFormat format, boolean compensated)
     return new StateStorage(DType.F32, Objects.requireNonNull(format, "format"), false);
   }
 
+  /** Whether states are in fewer bits than F32. */
+  public boolean isRounded() {
+    return format != null || dtype != DType.F32;
+  }
+
   /** This, and bf16 parameters with a compensation. */
   public StateStorage withCompensation() {
     return new StateStorage(dtype, format, true);

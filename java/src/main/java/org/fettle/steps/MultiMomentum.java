@@ -3,7 +3,6 @@ package org.fettle.steps;
 import java.util.ArrayList;
 import java.util.List;
 import org.fettle.Backend;
-import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Range;
 import org.fettle.StateStorage;
@@ -78,8 +77,7 @@ public final class MultiMomentum extends SavedStep {
       double[] probabilities,
       List<Parameter> parameters) {
     super(backend, "multi_momentum", storage);
-    boolean rounded = storage.format() != null || storage.dtype() != DType.F32;
-    renewal = rounded ? ROUNDED_RENEWAL : RENEWAL;
+    renewal = storage.isRounded() ? ROUNDED_RENEWAL : RENEWAL;
     this.options = options;
     this.probabilities = probabilities.clone();
     count = parameters.size();

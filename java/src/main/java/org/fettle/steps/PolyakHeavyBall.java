@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.fettle.Backend;
-import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Range;
 import org.fettle.StateStorage;
@@ -71,7 +70,7 @@ public final class PolyakHeavyBall extends SavedStep {
     this.options = options;
     count = parameters.size();
     checkStored(parameters).done();
-    if (storage.format() != null || storage.dtype() != DType.F32) {
+    if (storage.isRounded()) {
       throw new IllegalArgumentException(
           "state q is to be stored as " + storage + ": expected F32, differences are taken of it");
     }

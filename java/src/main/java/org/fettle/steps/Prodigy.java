@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.fettle.Arithmetic;
 import org.fettle.Backend;
+import org.fettle.DType;
 import org.fettle.Parameter;
 import org.fettle.Range;
 import org.fettle.StateStorage;
@@ -38,6 +39,7 @@ import org.fettle.internal.Primitive;
 public final class Prodigy extends SavedStep {
   private final ProdigyOptions options;
   private final int count;
+  private final double unit;
   private final List<Operand> starts = new ArrayList<>();
   private final List<Operand> denominators = new ArrayList<>();
   private final List<Operand> firstMoments = new ArrayList<>();
@@ -62,7 +64,9 @@ public final class Prodigy extends SavedStep {
   /**
    * A step over these parameters; p0 is what they are in the first step.
    *
-   * @param storage of m, v and s; p0 stays F32, because what is looked at is how far p is from it
+   * @param storage of m, v and s, not F16, which d would take out of its range; in other formats
+   *     than F32 they are kept in units of the power of two below d0, v of its square, since blocks
+   *     have a smallest scale. p0 stays F32, because what is looked at is how far p is from it
    */
   public Prodigy(
       Backend backend, ProdigyOptions options, StateStorage storage, List<Parameter> parameters) {
@@ -70,6 +74,11 @@ public final class Prodigy extends SavedStep {
     this.options = options;
     count = parameters.size();
     checkStored(parameters).done();
+    if (storage.dtype() == DType.F16) {
+      throw new IllegalArgumentException(
+          "states m, v and s are to be stored as F16: expected F32, BF16 or blocks");
+    }
+    unit = storage.isRounded() ? Math.scalb(1.0, Math.getExponent(options.d0())) : 1.0;
     d = options.d0();
     dMax = options.d0();
     List<Batch.Item> copyItems = new ArrayList<>();
@@ -149,16 +158,16 @@ public final class Prodigy extends SavedStep {
     double grown = d / options.d0();
     double coupled = options.decouple() ? 0.0 : options.weightDecay();
     double beta3 = options.beta3();
-    factors(sums, count, beta3, grown * (options.safeguardWarmup() ? d : delta), coupled);
+    factors(sums, count, beta3, grown * (options.safeguardWarmup() ? d : delta) / unit, coupled);
     sums.run();
     double[] averages = {
       options.beta1(),
-      d * (1.0 - options.beta1()),
+      d / unit * (1.0 - options.beta1()),
       options.beta2(),
-      d * d * (1.0 - options.beta2()),
+      d / unit * (d / unit) * (1.0 - options.beta2()),
       coupled
     };
-    double sum = total(sums, count, 1);
+    double sum = unit * total(sums, count, 1);
     if (sum == 0.0) {
       factors(moments, count, averages);
       moments.run();
@@ -178,7 +187,7 @@ public final class Prodigy extends SavedStep {
     double renewal = options.beta1() == 0.0 ? d / before : 1.0;
     double[] all = Arrays.copyOf(averages, averages.length + 3);
     all[5] = -delta * renewal;
-    all[6] = d * options.eps();
+    all[6] = d / unit * options.eps();
     all[7] = decay;
     factors(update, count, all);
     update.run();

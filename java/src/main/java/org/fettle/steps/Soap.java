@@ -35,6 +35,7 @@ import org.fettle.internal.algebra.Products;
 public final class Soap extends SavedStep {
   private final SoapOptions options;
   private final Products products;
+  private final boolean turnedMoment;
   private final List<One> tensors = new ArrayList<>();
 
   /** One side of a matrix: its statistics and their basis; none where it keeps the identity. */
@@ -97,11 +98,10 @@ public final class Soap extends SavedStep {
       double beta1 = options.beta1();
       double beta2 = options.beta2();
       Matrix first = Matrix.of(engine, firstFloats.open(), shape.rows(), shape.columns());
-      first.mix(beta1, 1.0 - beta1, g).writeTo(engine, firstFloats.tensor);
-      firstFloats.close();
-      Matrix second = Matrix.of(engine, secondFloats.open(), shape.rows(), shape.columns());
       Matrix turned = turn(g, true);
-      Matrix u = turn(first, true);
+      first.mix(beta1, 1.0 - beta1, turnedMoment ? turned : g);
+      Matrix second = Matrix.of(engine, secondFloats.open(), shape.rows(), shape.columns());
+      Matrix u = turnedMoment ? first.copy() : turn(first, true);
       for (int i = 0; i < u.values().length; i++) {
         double x = turned.values()[i];
         second.values()[i] = beta2 * second.values()[i] + (1.0 - beta2) * x * x;
@@ -126,9 +126,13 @@ public final class Soap extends SavedStep {
         right.statistics.mix(1.0 - take, take, gram(g, false));
       }
       if (j % options.frequency() == 0) {
+        first = turnedMoment ? turn(first, false) : first;
         second = refresh(left, second, true);
         second = refresh(right, second, false);
+        first = turnedMoment ? turn(first, true) : first;
       }
+      first.writeTo(engine, firstFloats.tensor);
+      firstFloats.close();
       second.writeTo(engine, secondFloats.tensor);
       secondFloats.close();
     }
@@ -181,11 +185,13 @@ public final class Soap extends SavedStep {
    * A step over tensors of one or two axes; moments start at 0.
    *
    * @param storage of the moments, which are decoded to F32 for the time of a step where they are
-   *     stored by blocks
+   *     stored by blocks; in other formats than F32 m is kept in the basis too, since its rounding
+   *     must not reach directions where v is small
    */
   public Soap(
       Backend backend, SoapOptions options, StateStorage storage, List<Parameter> parameters) {
     super(backend, "soap", storage);
+    turnedMoment = storage.isRounded();
     this.options = Objects.requireNonNull(options, "options");
     CallChecks checks = checkStored(parameters);
     List<MatrixShape> shapes = new ArrayList<>();
@@ -243,7 +249,10 @@ public final class Soap extends SavedStep {
     return side == null ? new double[0] : side.statistics.values().clone();
   }
 
-  /** The first moment of a tensor in the original basis: a view that lives as long as this. */
+  /**
+   * The first moment of a tensor, in the original basis if it is stored in F32 and else in the
+   * eigenbasis: a view that lives as long as this.
+   */
   public Tensor momentum(int tensor) {
     return open(tensors.get(tensor).m.tensor());
   }

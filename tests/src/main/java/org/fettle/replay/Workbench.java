@@ -96,14 +96,15 @@ public final class Workbench implements AutoCloseable {
 
   /** Replaces the bytes of a tensor of bytes. */
   public void put(Tensor tensor, byte[] bytes) {
-    check(tensor, 8, bytes.length);
+    if (tensor.bytes() != bytes.length) {
+      throw new IllegalArgumentException(tensor + ": " + bytes.length + " bytes");
+    }
     engine.write(tensor, 0, buffer(tensor).put(bytes).flip());
   }
 
-  /** The bytes of a tensor of bytes. */
+  /** The bytes of a tensor. */
   public byte[] bytes(Tensor tensor) {
-    check(tensor, 8, tensor.elements());
-    byte[] bytes = new byte[Math.toIntExact(tensor.elements())];
+    byte[] bytes = new byte[Math.toIntExact(tensor.bytes())];
     read(tensor).get(bytes);
     return bytes;
   }

@@ -5,6 +5,7 @@ import org.fettle.CodeBook;
 import org.fettle.DType;
 import org.fettle.Plan;
 import org.fettle.StateFormat;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.rules.AdamW;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,6 +22,9 @@ class LowBitMisuseTest {
     "StateFormat.withBlockSize(int)",
     "StateFormat.withThreshold(long)",
     "PlanBuilder.states(StateFormat)",
+    "StateStorage.new(DType, StateFormat, boolean)",
+    "StateStorage.of(DType)",
+    "StateStorage.of(StateFormat)",
     "Plan.scales(int, String)"
   })
   void formats(Backend backend) {
@@ -32,6 +36,13 @@ class LowBitMisuseTest {
     Refusal.ofArgument(() -> StateFormat.torchao4().withBlockSize(1), "blockSize is 1");
     Refusal.ofArgument(() -> StateFormat.fp8().withThreshold(-1), "threshold is -1", "expected");
     Refusal.ofNull(() -> Plan.builder().states((StateFormat) null));
+    Refusal.ofNull(() -> StateStorage.of((StateFormat) null));
+    Refusal.ofNull(() -> StateStorage.of((DType) null));
+    Refusal.ofArgument(() -> StateStorage.of(DType.BIT), "states are BIT", "expected F32");
+    Refusal.ofArgument(
+        () -> new StateStorage(DType.BF16, StateFormat.fp8(), false),
+        "states are BF16",
+        "expected F32 beside FP8");
     try (Subject subject = new Subject(backend);
         Plan low = subject.builder(new AdamW()).states(StateFormat.linear8()).build();
         Plan plain = subject.builder(new AdamW()).build()) {

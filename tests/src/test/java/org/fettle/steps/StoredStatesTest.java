@@ -131,7 +131,8 @@ class StoredStatesTest {
 
   private static void same(Map<String, byte[]> expected, Map<String, byte[]> actual, String what) {
     assertEquals(expected.keySet(), actual.keySet(), what);
-    expected.forEach((name, bytes) -> assertArrayEquals(bytes, actual.get(name), what + " " + name));
+    expected.forEach(
+        (name, bytes) -> assertArrayEquals(bytes, actual.get(name), what + " " + name));
   }
 
   /** Every kind of storage, with blocks that end within a row of a warp, at it and behind it. */
@@ -167,7 +168,7 @@ class StoredStatesTest {
         Map<String, byte[]> expected = null;
         List<float[]> near = null;
         for (Backend backend : backends(kind)) {
-          try (Descent descent = new Descent(kind, backend, storage, shapes, 7)) {
+          try (Descent descent = new Descent(kind, backend, storage, kind.shapes(shapes), 7)) {
             descent.go(3);
             if (expected == null) {
               expected = descent.bytes();
@@ -189,8 +190,7 @@ class StoredStatesTest {
     int[][] shapes = {{1, 150_001}};
     for (StoredStep kind : new StoredStep[] {StoredStep.PRODIGY, StoredStep.DILOCO}) {
       for (StateFormat.Kind format : StateFormat.Kind.values()) {
-        StateStorage storage =
-            StateStorage.of(new StateFormat(format, 4096, 0)).withCompensation();
+        StateStorage storage = StateStorage.of(new StateFormat(format, 4096, 0)).withCompensation();
         Map<String, byte[]> expected = null;
         for (Backend backend : Machine.hostBackends()) {
           for (int threads : new int[] {1, 3}) {
@@ -356,6 +356,11 @@ class StoredStatesTest {
               () -> new Descent(StoredStep.POLYAK_HEAVY_BALL, backend, storage, SHAPES, 1));
       assertTrue(thrown.getMessage().contains("state q"), thrown.getMessage());
     }
+    Throwable f16 =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> new Descent(StoredStep.PRODIGY, backend, StateStorage.of(DType.F16), SHAPES, 1));
+    assertTrue(f16.getMessage().contains("states m, v and s"), f16.getMessage());
     try (Workbench bench = new Workbench(backend.name())) {
       List<Parameter> halves =
           List.of(Parameter.of(bench.tensor(DType.F16, 4), bench.tensor(DType.F16, 4)));
@@ -373,8 +378,7 @@ class StoredStatesTest {
   @Test
   void statesTakeTheBytesOfTheirFormat() {
     StateStorage storage = StateStorage.of(StateFormat.torchao4().withThreshold(600));
-    try (Descent descent =
-        new Descent(StoredStep.PRODIGY, Backend.best(), storage, SHAPES, 1)) {
+    try (Descent descent = new Descent(StoredStep.PRODIGY, Backend.best(), storage, SHAPES, 1)) {
       Map<String, Tensor> states = descent.step.states();
       assertEquals(DType.U8, states.get("w0.m").dtype());
       assertEquals(40 * 64 / 2, states.get("w0.v").bytes());

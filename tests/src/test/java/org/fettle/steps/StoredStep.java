@@ -6,20 +6,26 @@ import org.fettle.Parameter;
 import org.fettle.StateStorage;
 import org.fettle.Tensor;
 
-/** The steps whose states may be stored in few bits: a step that gains them is one more line here. */
+/**
+ * The steps whose states may be stored in few bits: a step that gains them is one more line here.
+ */
 enum StoredStep {
   PRODIGY(true, true) {
     @Override
     SavedStep make(Backend backend, StateStorage storage, List<Parameter> parameters) {
       ProdigyOptions options =
-          new ProdigyOptions(
-              1, 0.9, 0.99, 0.95, 1e-8, 0, false, true, false, 1e-3, 1, 1.5, 1);
+          new ProdigyOptions(1, 0.9, 0.99, 0.95, 1e-8, 0, false, true, false, 1e-3, 1, 1.5, 1);
       return new Prodigy(backend, options, storage, parameters);
     }
 
     @Override
     void step(SavedStep step, List<Tensor> gradients) {
       ((Prodigy) step).step();
+    }
+
+    @Override
+    boolean takes(StateStorage storage) {
+      return storage.dtype() != org.fettle.DType.F16;
     }
   },
   POLYAK_MOMENTUM(true, true) {
@@ -48,7 +54,7 @@ enum StoredStep {
 
     @Override
     boolean takes(StateStorage storage) {
-      return storage.format() == null && storage.dtype() == org.fettle.DType.F32;
+      return !storage.isRounded();
     }
   },
   MULTI_MOMENTUM(true, true) {
@@ -106,6 +112,12 @@ enum StoredStep {
     @Override
     void step(SavedStep step, List<Tensor> gradients) {
       ((Soap) step).step();
+    }
+
+    /** The null space of a gradient that is not square is each backend's own. */
+    @Override
+    int[][] shapes(int[][] any) {
+      return new int[][] {{16, 16}, {24, 24}};
     }
   },
   FRUGAL(true, false) {
@@ -213,6 +225,11 @@ enum StoredStep {
   /** Whether it takes that storage; others it refuses by name, or does not offer. */
   boolean takes(StateStorage storage) {
     return true;
+  }
+
+  /** Shapes whose results all backends agree on. */
+  int[][] shapes(int[][] any) {
+    return any;
   }
 
   /** How many tensors it takes at most. */
