@@ -81,8 +81,8 @@ int32_t checkCompanion(const fettle_operand& array, long long item, int k, int d
   const uintptr_t size = FETTLE_TIER::isBlocked(array) ? 4 : 2;
   if (array.scales == nullptr || !reachable(array.scales, device) ||
       reinterpret_cast<uintptr_t>(array.scales) % size != 0) {
-    return FETTLE_REFUSE(reason, "item %lld: what stands beside array %d at %p is not aligned memory of device %d", item, k,
-                         array.scales, device);
+    return FETTLE_REFUSE(reason, "item %lld: what stands beside array %d at %p is not aligned memory of device %d",
+                         item, k, array.scales, device);
   }
   return FETTLE_OK;
 }
@@ -94,7 +94,8 @@ int32_t checkItem(const fettle_item& item, int64_t index, int device, Reason rea
                          static_cast<long long>(item.primitive));
   }
   const PrimitiveKernel kernel = primitiveKernel(int(item.primitive));
-  if (item.elements < 0 || item.units < 0 || (kernel.kind != PrimitiveKind::Elements && item.units > 0 && item.row <= 0) ||
+  if (item.elements < 0 || item.units < 0 ||
+      (kernel.kind != PrimitiveKind::Elements && item.units > 0 && item.row <= 0) ||
       (kernel.kind == PrimitiveKind::Pixels && item.units > 0 && item.pixels <= 0) ||
       (kernel.labelled && item.labels == nullptr && item.units > 0)) {
     return FETTLE_REFUSE(reason, "item %lld: its extents do not fit, or it lacks labels", number);

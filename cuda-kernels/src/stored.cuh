@@ -31,8 +31,8 @@ FETTLE_DEVICE fettle_operand halfOf(void* data) { return {data, nullptr, FETTLE_
 FETTLE_DEVICE BlockPlace placeOf(const fettle_operand& operand, int64_t first) {
   const int shift = int(exponentOf(float(operand.block_size)));
   const int bits = bitsOfCode(operand.dtype);
-  return {static_cast<uint8_t*>(operand.data) + first * bits / 8, static_cast<float*>(operand.scales) + (first >> shift), shift,
-          bits};
+  return {static_cast<uint8_t*>(operand.data) + first * bits / 8,
+          static_cast<float*>(operand.scales) + (first >> shift), shift, bits};
 }
 
 // A quad from element `offset` of the chunk on that starts at `first`.
@@ -51,7 +51,8 @@ FETTLE_DEVICE_CALLED Quad loadStored(const fettle_operand& operand, int64_t firs
   return decode(loadRaw(operand, first + offset, part), operand.dtype);
 }
 
-FETTLE_DEVICE_CALLED void storeCompensated(const fettle_operand& operand, int64_t element, Part part, const Quad& quad) {
+FETTLE_DEVICE_CALLED void storeCompensated(const fettle_operand& operand, int64_t element, Part part,
+                                           const Quad& quad) {
   Quad low = {};
   FETTLE_UNROLL
   for (int k = 0; k < quadElements; k++) {

@@ -88,8 +88,8 @@ struct Arrays {
   fettle_operand next(int64_t dtype, int64_t elements, bool atEnd, int64_t rounding) {
     const int place = used++;
     CHECK(place < count);
-    return {array[size_t(place)].at(bytesOf(dtype, elements), dtype, atEnd, unsigned(977 * place + elements)), nullptr, dtype,
-            rounding, 0};
+    return {array[size_t(place)].at(bytesOf(dtype, elements), dtype, atEnd, unsigned(977 * place + elements)), nullptr,
+            dtype, rounding, 0};
   }
   bool areIntact() const {
     for (int k = 0; k < used; k++) {
@@ -114,7 +114,8 @@ class Call {
   Call(Arrays& arrays, const char* id, bool atEnd) : arrays_(arrays), atEnd_(atEnd) {
     arrays.start();
     call_.size = int64_t(sizeof call_);
-    while (fettle_kernel_id(int32_t(call_.kernel)) != nullptr && strcmp(fettle_kernel_id(int32_t(call_.kernel)), id) != 0) {
+    while (fettle_kernel_id(int32_t(call_.kernel)) != nullptr &&
+           strcmp(fettle_kernel_id(int32_t(call_.kernel)), id) != 0) {
       call_.kernel++;
     }
     CHECK(fettle_kernel_id(int32_t(call_.kernel)) != nullptr);

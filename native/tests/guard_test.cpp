@@ -141,7 +141,8 @@ const Primitive primitives[] = {
 fettle_operand stored(Arrays& arrays, int64_t dtype, int64_t size, int64_t block, bool atEnd) {
   const bool blocked = dtype != FETTLE_BF16_COMPENSATED;
   const int64_t bytes = dtype == FETTLE_TORCHAO4 ? (size + 1) / 2 : size;
-  fettle_operand operand = arrays.next(blocked ? FETTLE_U8 : FETTLE_BF16, blocked ? bytes : size, atEnd, FETTLE_NEAREST);
+  fettle_operand operand =
+      arrays.next(blocked ? FETTLE_U8 : FETTLE_BF16, blocked ? bytes : size, atEnd, FETTLE_NEAREST);
   operand.scales = blocked ? arrays.next(FETTLE_F32, units(size, block), atEnd, FETTLE_NEAREST).data
                            : arrays.next(FETTLE_BF16, size, atEnd, FETTLE_NEAREST).data;
   operand.dtype = dtype;

@@ -101,7 +101,7 @@ struct DynamicTables {
   float threshold[8];  // midpoint between the decade before and this one
   float slope[8];      // from a magnitude to its number, to be rounded
   float offset[8];
-  float last[8];       // the number of its last value
+  float last[8];  // the number of its last value
 
   static constexpr double cells(int t) { return double(positive ? 2 << t : 1 << t); }
   static constexpr double power(int t) {

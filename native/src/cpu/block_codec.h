@@ -62,7 +62,9 @@ static inline void encodeScaled(const float* from, int n, float factor, uint8_t*
   if (i < n) {
     const Lanes32 bytes = encoded([&](int at) {
       const int left = n - i - at;
-      return left <= 0 ? Vector(0.0f) : left < lanes ? Vector::loadPart(from + i + at, left) : Vector::load(from + i + at);
+      return left <= 0      ? Vector(0.0f)
+             : left < lanes ? Vector::loadPart(from + i + at, left)
+                            : Vector::load(from + i + at);
     });
     memcpy(codes + i * bits / 8, &bytes, size_t((n - i) * bits + 7) / 8);
   }
@@ -80,7 +82,8 @@ static inline float largestMagnitude(const float* x, int n) {
       largest[k] = largerOf(largest[k], magnitudesOf(Vector::load(x + i + k * Vector::lanes)));
     }
   }
-  for (; i + Vector::lanes <= n; i += Vector::lanes) largest[0] = largerOf(largest[0], magnitudesOf(Vector::load(x + i)));
+  for (; i + Vector::lanes <= n; i += Vector::lanes)
+    largest[0] = largerOf(largest[0], magnitudesOf(Vector::load(x + i)));
   if (i < n) largest[0] = largerOf(largest[0], magnitudesOf(Vector::loadPart(x + i, n - i)));
   return floatOf(uint32_t(largestLane(largerOf(largerOf(largest[0], largest[1]), largerOf(largest[2], largest[3])))));
 }
@@ -103,7 +106,8 @@ static inline void encodeBlock(const float* from, int n, float largest, bool who
 }
 
 // Elements first .. first + n - 1 of an operand to floats. `first` and n may lie within blocks, but at whole bytes.
-[[maybe_unused]] static __attribute__((noinline)) void decodeBlocks(BlockRows rows, const fettle_operand& operand, int64_t first, int n, float* to) {
+[[maybe_unused]] static __attribute__((noinline)) void decodeBlocks(BlockRows rows, const fettle_operand& operand,
+                                                                    int64_t first, int n, float* to) {
   const int64_t within = rows.count == 1 ? first : first % rows.length;
   const int skip = int(within % operand.block_size);
   const BlockSpan span = blocksAt(rows, operand, first - skip);
@@ -124,7 +128,8 @@ static inline void encodeBlock(const float* from, int n, float largest, bool who
 }
 
 // The way back, for whole blocks of a row, of which the last may end with the row.
-[[maybe_unused]] static __attribute__((noinline)) void encodeBlocks(BlockRows rows, const fettle_operand& operand, int64_t first, int n, const float* from) {
+[[maybe_unused]] static __attribute__((noinline)) void encodeBlocks(BlockRows rows, const fettle_operand& operand,
+                                                                    int64_t first, int n, const float* from) {
   const BlockSpan span = blocksAt(rows, operand, first);
   withCodec(operand.dtype, [&](auto codec) {
     using Codec = decltype(codec);
@@ -136,8 +141,8 @@ static inline void encodeBlock(const float* from, int n, float largest, bool who
       // The next block's first: its scale's long chain of operations then runs beside this block's codes.
       const int next = at + size;
       const float nextLargest = next < n ? largestMagnitude(from + next, countAt(next)) : 0.0f;
-      encodeBlock<Codec, bits>(from + at, countAt(at), largest, countAt(at) == size, span.codes + int64_t(at) * bits / 8,
-                               span.scales + block);
+      encodeBlock<Codec, bits>(from + at, countAt(at), largest, countAt(at) == size,
+                               span.codes + int64_t(at) * bits / 8, span.scales + block);
       largest = nextLargest;
     }
   });

@@ -44,7 +44,8 @@ static void encodeCompensated(const fettle_operand& to, int64_t first, int n, co
 }
 
 // An array's floats first .. first + n - 1: the memory itself, or a decoded tile.
-static const float* loadStored(const fettle_item& item, const fettle_operand& from, int64_t first, int n, float* scratch) {
+static const float* loadStored(const fettle_item& item, const fettle_operand& from, int64_t first, int n,
+                               float* scratch) {
   if (from.dtype == FETTLE_F32) return static_cast<const float*>(from.data) + first;
   if (isBlocked(from)) {
     decodeBlocks({1, item.elements}, from, first, n, scratch);
