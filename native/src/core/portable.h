@@ -16,4 +16,6 @@
 #else
 #define FETTLE_FN static inline __attribute__((always_inline))
 #define FETTLE_INLINE inline __attribute__((always_inline))
+// Behind the parameters of a lambda.
+#define FETTLE_LAMBDA __attribute__((always_inline))
 #endif

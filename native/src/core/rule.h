@@ -27,6 +27,8 @@ struct RuleDefaults {
   static constexpr bool maximum = false;          // a gather takes the largest a[k] in place of a sum of products
   static constexpr bool rowwise = false;          // sums are formed per row too, and row() turns them into coefficients
   static constexpr bool needsGradientNorm = false;
+  // Whether gather k reads every array: so many that the processor does not keep up by itself and is told what comes.
+  static constexpr bool readsAll(int) { return false; }
 };
 
 // What a rule that reduces by rows says of one row: its sums of the last gather, the double that it keeps between steps (where the

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/rule_calls.h"
+#include "cpu/gather.h"
 #include "cpu/linear_tile.h"
 #include "cpu/tile.h"
 

@@ -1,11 +1,10 @@
-// A stretch of a tensor on the CPU, and the loops of a rule over it.
+// A stretch of a tensor on the CPU, and the loops of a rule's update over it.
 #pragma once
 
 #include "core/prologue.h"
 #include "core/rule_calls.h"
 #include "cpu/codec.h"
 #include "cpu/pieces.h"
-#include "cpu/reduce.h"
 
 namespace fettle {
 namespace FETTLE_TIER {
@@ -115,72 +114,6 @@ static void updateTile(const float* coefficients, const Prologue& prologue, cons
   if (updateKnown<R, FETTLE_F32, FETTLE_BF16>(coefficients, prologue, tile)) return;
   if (updateKnown<R, FETTLE_BF16, FETTLE_BF16>(coefficients, prologue, tile)) return;
   updateVectors<R, anyFormat, anyFormat, anyFormat, false>(coefficients, prologue, tile);
-}
-
-// Has element i of an array come near, to the second cache; it may lie behind the end.
-FETTLE_FN void fetch(const Array& array, int64_t i) {
-  _mm_prefetch(array.data + i * (array.dtype == FETTLE_F32 ? 4 : 2), _MM_HINT_T1);
-}
-
-// Adds what gather k makes of a tile to the lanes of each sum; the tile's first element belongs to lane 0. A plain tile
-// has neither a mask nor a prologue.
-template <class R, int64_t pFormat, int64_t gFormat, int64_t stateFormat, bool plain>
-static void gatherVectors(int k, const float* coefficients, const Prologue& givenPrologue, const Tile& givenTile,
-                          Lanes* lanes) {
-  typename R::Coefficients c;
-  memcpy(&c, coefficients, sizeof c);
-  // Copies, so that no store can be thought to change them.
-  const Prologue prologue = givenPrologue;
-  const Tile tile = givenTile;
-  const auto terms = [&](int64_t i, Vector p, Vector g, Vector* state) {
-    if (!plain && tile.hides()) {
-      p = masked(p, tile.kept(i));
-      g = masked(g, tile.kept(i));
-      for (int j = 0; j < R::states; j++) state[j] = masked(state[j], tile.kept(i));
-    }
-    Terms<Vector> of;
-    R::gather(k, c, p, plain ? g : prologue.apply(g), state, of);
-    return of;
-  };
-  Vector state[R::states + 1];
-  int64_t i = 0;
-  for (; i + Vector::lanes <= tile.n; i += Vector::lanes) {
-    if (plain) {
-      fetch(tile.p, i + streamAhead);
-      fetch(tile.g, i + streamAhead);
-      for (int j = 0; j < R::states; j++) fetch(tile.state[j], i + streamAhead);
-    }
-    for (int j = 0; j < R::states; j++) state[j] = loadFrom<stateFormat>(tile.state[j], i);
-    const Terms<Vector> of = terms(i, loadFrom<pFormat>(tile.p, i), loadFrom<gFormat>(tile.g, i), state);
-    for (int j = 0; j < R::sums; j++) {
-      addTerm<R::maximum>(lanes[j], int(i & (reductionLanes - 1)), of.a[j], of.b[j]);
-    }
-  }
-  if (i == tile.n) return;
-  const int count = int(tile.n - i);
-  for (int j = 0; j < R::states; j++) state[j] = loadPart(tile.state[j], i, count);
-  const Terms<Vector> of = terms(i, loadPart(tile.p, i, count), loadPart(tile.g, i, count), state);
-  for (int j = 0; j < R::sums; j++) {
-    addTerm<R::maximum>(lanes[j], int(i & (reductionLanes - 1)), firstOf(of.a[j], count), firstOf(of.b[j], count));
-  }
-}
-
-// For these formats, a loop of their own.
-template <class R, int64_t pFormat, int64_t gFormat>
-static bool gatherKnown(int k, const float* coefficients, const Prologue& prologue, const Tile& tile, Lanes* lanes) {
-  if (tile.hides() || tile.transforms || !tile.has(pFormat, gFormat, FETTLE_F32, R::states)) return false;
-  gatherVectors<R, pFormat, gFormat, FETTLE_F32, true>(k, coefficients, prologue, tile, lanes);
-  return true;
-}
-
-template <class R>
-static void gatherTile(int k, const float* coefficients, const Prologue& prologue, const Tile& tile, Lanes* lanes) {
-  if constexpr (R::gathers > 0) {
-    if (gatherKnown<R, FETTLE_F32, FETTLE_F32>(k, coefficients, prologue, tile, lanes)) return;
-    if (gatherKnown<R, FETTLE_F32, FETTLE_BF16>(k, coefficients, prologue, tile, lanes)) return;
-    if (gatherKnown<R, FETTLE_BF16, FETTLE_BF16>(k, coefficients, prologue, tile, lanes)) return;
-    gatherVectors<R, anyFormat, anyFormat, anyFormat, false>(k, coefficients, prologue, tile, lanes);
-  }
 }
 
 }  // namespace FETTLE_TIER

@@ -19,6 +19,7 @@ struct AdamP : RuleDefaults {
   static constexpr int states = 2;
   static constexpr int gathers = 1;
   static constexpr int sums = 4;
+  static constexpr bool readsAll(int) { return true; }
   static constexpr bool rowwise = true;
 
   enum { lr, beta1, beta2, eps, weightDecay, delta, wdRatio, nesterov };

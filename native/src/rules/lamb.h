@@ -19,6 +19,7 @@ struct Lamb : RuleDefaults {
   static constexpr int states = 2;
   static constexpr int gathers = 1;
   static constexpr int sums = 2;
+  static constexpr bool readsAll(int) { return true; }
   static constexpr bool needsGradientNorm = true;
 
   enum { lr, beta1, beta2, eps, weightDecay, maxGradNorm, useNvlamb, gradAveraging };

@@ -19,6 +19,7 @@ struct Lawn : RuleDefaults {
   static constexpr int states = 2;
   static constexpr int gathers = 3;
   static constexpr int sums = 2;
+  static constexpr bool readsAll(int k) { return k > 0; }
 
   enum { lr, beta1, beta2, eps, freeSteps, warmupSteps, projectUpdate };
 

@@ -17,6 +17,7 @@ struct SgdP : RuleDefaults {
   static constexpr int states = 1;
   static constexpr int gathers = 1;
   static constexpr int sums = 4;
+  static constexpr bool readsAll(int) { return true; }
   static constexpr bool rowwise = true;
 
   enum { lr, momentum, dampening, eps, weightDecay, delta, wdRatio, nesterov };
