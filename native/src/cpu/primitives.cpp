@@ -6,6 +6,7 @@
 #include "cpu/primitive_tier.h"
 #include "cpu/reduce.h"
 #include "cpu/stored.h"
+#include "cpu/stream.h"
 #include "primitives/elements.h"
 #include "primitives/pixels.h"
 #include "primitives/rows.h"
@@ -43,28 +44,47 @@ void copyBytes(const fettle_operand& from, const fettle_operand& to, int64_t fir
          size_t(n * size));
 }
 
-// One step of an elementwise loop, on a vector or on a float.
+// Where the values of an elementwise loop come from and go to. What is not there is null.
 template <class P>
-FETTLE_FN void applyVector(const float* c, const float* const* in, float* const* out, Lanes* lanes, int i) {
-  Vector x[P::inputs];
-  Vector y[P::outputs + 1];
-  Terms<Vector> terms;
-  for (int k = 0; k < P::inputs; k++) x[k] = Vector::load(in[k] + i);
-  P::apply(c, x, y, terms);
-  for (int k = 0; k < P::outputs; k++) y[k].store(out[k] + i);
-  for (int k = 0; k < P::sums; k++) {
-    addTerm<P::maximum>(lanes[k], i & (reductionLanes - 1), terms.a[k], terms.b[k]);
+struct Places {
+  const float* in[P::inputs];
+  float* out[P::outputs + 1];
+  float* saved;
+  // What is only written goes past the cache where it is too large for it.
+  bool past[P::outputs + 1];
+  bool savesPast;
+};
+
+FETTLE_FN void storeVector(float* to, Vector x, bool past) {
+  if (past) {
+    streamVector(to, x);
+  } else {
+    x.store(to);
   }
 }
 
+// One step of an elementwise loop, on a vector or on a float.
 template <class P>
-FETTLE_FN void applyScalar(const float* c, const float* const* in, float* const* out, Lanes* lanes, int i) {
+FETTLE_FN Terms<Vector> applyVector(const float* c, const Places<P>& at, int64_t i) {
+  Vector x[P::inputs];
+  Vector y[P::outputs + 1];
+  Terms<Vector> terms;
+  for (int k = 0; k < P::inputs; k++) x[k] = Vector::load(at.in[k] + i);
+  P::apply(c, x, y, terms);
+  if (P::saves && at.saved != nullptr) storeVector(at.saved + i, x[0], at.savesPast);
+  for (int k = 0; k < P::outputs; k++) storeVector(at.out[k] + i, y[k], at.past[k]);
+  return terms;
+}
+
+template <class P>
+FETTLE_FN void applyScalar(const float* c, const Places<P>& at, Lanes* lanes, int64_t i) {
   float x[P::inputs];
   float y[P::outputs + 1];
   Terms<float> terms;
-  for (int k = 0; k < P::inputs; k++) x[k] = in[k][i];
+  for (int k = 0; k < P::inputs; k++) x[k] = at.in[k][i];
   P::apply(c, x, y, terms);
-  for (int k = 0; k < P::outputs; k++) out[k][i] = y[k];
+  if (P::saves && at.saved != nullptr) at.saved[i] = x[0];
+  for (int k = 0; k < P::outputs; k++) at.out[k][i] = y[k];
   for (int k = 0; k < P::sums; k++) {
     double& lane = lanes[k].sum[i & (reductionLanes - 1)];
     lane = P::maximum ? larger(lane, double(terms.a[k])) : lane + double(terms.a[k]) * double(terms.b[k]);
@@ -73,32 +93,62 @@ FETTLE_FN void applyScalar(const float* c, const float* const* in, float* const*
 
 template <class P>
 struct Elements {
+  static constexpr int saved = P::inputs + P::outputs;
+  static constexpr int arrays = saved + (P::saves ? 1 : 0);
+
+  static void sweep(const float* c, const Places<P>& given, Lanes* lanes, int64_t n) {
+    // A copy, so that no store can be thought to change it.
+    const Places<P> at = given;
+    int64_t i = 0;
+    if constexpr (P::sums > 0) {
+      i = n / reductionLanes * reductionLanes;
+      accumulateTerms<P::sums, P::maximum>(lanes, i, [&](int64_t k) FETTLE_LAMBDA { return applyVector<P>(c, at, k); });
+    }
+    for (; i + Vector::lanes <= n; i += Vector::lanes) {
+      const Terms<Vector> terms = applyVector<P>(c, at, i);
+      for (int k = 0; k < P::sums; k++) {
+        addTerm<P::maximum>(lanes[k], int(i & (reductionLanes - 1)), terms.a[k], terms.b[k]);
+      }
+    }
+    for (; i < n; i++) applyScalar<P>(c, at, lanes, i);
+  }
+
+  static bool goesPast(const fettle_item& item, int index) {
+    const void* data = item.array[index].data;
+    bool past = item.elements * int64_t(sizeof(float)) >= streamedBytes && uintptr_t(data) % sizeof(Vector) == 0;
+    for (int k = 0; k < P::inputs; k++) past = past && data != item.array[k].data;
+    return past;
+  }
+
   static void unit(const fettle_batch& batch, const fettle_item& item, int64_t chunk) {
-    constexpr int arrays = P::inputs + P::outputs;
-    alignas(64) float scratch[arrays * (FETTLE_CHUNK + 48)];
-    const int tile = tileOf(item.array + P::inputs, P::outputs, tileElements);
+    alignas(64) float scratch[saved * (FETTLE_CHUNK + 48)];
+    // Where everything is in f32, a chunk needs no scratch.
+    bool direct = true;
+    for (int k = 0; k < arrays; k++) direct = direct && item.array[k].dtype == FETTLE_F32;
+    const int tile = direct ? FETTLE_CHUNK : tileOf(item.array + P::inputs, P::outputs, tileElements);
     const int stride = tile + 48;
     float c[FETTLE_MAX_FACTORS];
     for (int k = 0; k < FETTLE_MAX_FACTORS; k++) c[k] = float(item.factors[k]);
     Lanes lanes[P::sums + 1];
     for (int k = 0; k < P::sums; k++) lanes[k].clear();
+    Places<P> places = {};
+    for (int k = 0; k < P::outputs; k++) places.past[k] = direct && goesPast(item, P::inputs + k);
+    places.savesPast = P::saves && direct && goesPast(item, saved);
     const int64_t first = chunk * FETTLE_CHUNK;
     const int64_t last = least(first + FETTLE_CHUNK, item.elements);
     for (int64_t at = first; at < last; at += tile) {
       const int n = int(least(tile, last - at));
-      if (P::saves) copyBytes(item.array[0], item.array[P::inputs + P::outputs], at, n);
-      const float* in[P::inputs];
-      float* out[P::outputs + 1];
-      for (int k = 0; k < P::inputs; k++) in[k] = loadStored(item, item.array[k], at, n, scratch + k * stride);
+      if (P::saves && direct) places.saved = place(item.array[saved], at, nullptr);
+      if (P::saves && !direct) copyBytes(item.array[0], item.array[saved], at, n);
+      if (!direct && P::outputs + P::sums == 0) continue;
+      for (int k = 0; k < P::inputs; k++) {
+        places.in[k] = loadStored(item, item.array[k], at, n, scratch + k * stride);
+      }
       for (int k = 0; k < P::outputs; k++) {
-        out[k] = place(item.array[P::inputs + k], at, scratch + (P::inputs + k) * stride);
+        places.out[k] = place(item.array[P::inputs + k], at, scratch + (P::inputs + k) * stride);
       }
-      if (P::outputs + P::sums > 0) {
-        int i = 0;
-        for (; i + Vector::lanes <= n; i += Vector::lanes) applyVector<P>(c, in, out, lanes, i);
-        for (; i < n; i++) applyScalar<P>(c, in, out, lanes, i);
-      }
-      for (int k = 0; k < P::outputs; k++) storeStored(item, item.array[P::inputs + k], at, n, out[k]);
+      sweep(c, places, lanes, n);
+      for (int k = 0; k < P::outputs; k++) storeStored(item, item.array[P::inputs + k], at, n, places.out[k]);
     }
     for (int k = 0; k < P::sums; k++) {
       batch.sums[k * batch.sum_count + item.first_sum + chunk] = sumOf<P::maximum>(lanes[k]);
@@ -270,6 +320,7 @@ void run(const fettle_batch* batch, int64_t first, int64_t last) {
     units[item.primitive](*batch, item, unit - item.first_unit, end - item.first_unit);
     unit = end;
   }
+  streamEnd();
 }
 
 }  // namespace
