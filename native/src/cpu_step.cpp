@@ -94,5 +94,4 @@ int32_t fettle_cpu_commit(fettle_plan* plan) {
   }
   return FETTLE_OK;
 }
-
 }

@@ -37,9 +37,8 @@ FETTLE_FN Vector decodeF16(Codes codes) { return _mm512_cvtph_ps(codes.v); }
 FETTLE_FN __m512i bf16Words(Vector x) {
   // Half a unit less one, and one more where the kept part is odd; a carry runs into the exponent as it should.
   const __m512i bits = _mm512_castps_si512(x.v);
-  const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
-  const __m512i below = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
-  return _mm512_mask_add_epi32(below, odd, below, _mm512_set1_epi32(1));
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  return _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
 }
 
 FETTLE_FN Codes nearestBf16(Vector x) {

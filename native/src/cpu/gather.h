@@ -18,7 +18,8 @@ FETTLE_FN void fetch(const Array& array, int64_t i) {
 // Adds what gather k makes of a tile to the lanes of each sum; the tile's first element belongs to lane 0. A plain tile
 // has neither a mask nor a prologue.
 template <class R, int k, int64_t pFormat, int64_t gFormat, int64_t stateFormat, bool plain>
-static void gatherVectors(const float* coefficients, const Prologue& givenPrologue, const Tile& givenTile, Lanes* lanes) {
+static void gatherVectors(const float* coefficients, const Prologue& givenPrologue, const Tile& givenTile,
+                          Lanes* lanes) {
   typename R::Coefficients c;
   memcpy(&c, coefficients, sizeof c);
   // Copies, so that no store can be thought to change them.
@@ -75,7 +76,8 @@ static bool gatherKnown(const float* coefficients, const Prologue& prologue, con
 
 // Gather `number`, which is k or a later one: each has loops of its own, without what it does not read.
 template <class R, int k = 0>
-static void gatherTile(int number, const float* coefficients, const Prologue& prologue, const Tile& tile, Lanes* lanes) {
+static void gatherTile(int number, const float* coefficients, const Prologue& prologue, const Tile& tile,
+                       Lanes* lanes) {
   if constexpr (k < R::gathers) {
     if (number != k) return gatherTile<R, k + 1>(number, coefficients, prologue, tile, lanes);
     if (gatherKnown<R, k, FETTLE_F32, FETTLE_F32>(coefficients, prologue, tile, lanes)) return;

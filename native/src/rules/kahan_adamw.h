@@ -48,8 +48,8 @@ struct KahanAdamW : RuleDefaults {
     const F m = rounded(fma(F(c.take1), g - state[0], state[0]));
     const F v = rounded(fma(F(c.take2) * g, g, rounded(state[1] * F(c.keep2))));
     const F denominator = rounded(rounded(root(v)) + F(c.eps));
-    state[0] = toBf16(m);
-    state[1] = toBf16(v);
+    state[0] = literal ? m : toBf16(m);
+    state[1] = literal ? v : toBf16(v);
     if (literal) {
       const F k = rounded(fma(F(c.minusLr), m / denominator, state[2]));
       p = toBf16(old + k);
