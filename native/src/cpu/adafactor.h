@@ -75,7 +75,8 @@ struct CpuKernel<AdafactorSums> {
   }
 
   template <int count>
-  FETTLE_FN void addRows(const fettle_call& call, const Sums::Part& part, int64_t row, Rows& rows, float (*decoded)[adafactorScratch]) {
+  FETTLE_FN void addRows(const fettle_call& call, const Sums::Part& part, int64_t row, Rows& rows,
+                         float (*decoded)[adafactorScratch]) {
     const Array gradient = arrayIn(call, Sums::gradient);
     const int64_t length = call.integer[Sums::columns];
     const int n = int(part.width);
@@ -97,7 +98,8 @@ struct CpuKernel<AdafactorSums> {
       add<count, false>(rows, n, call.number[Sums::eps1], columns, ahead);
     }
     for (int k = 0; k < count; k++) {
-      arrayOf<double>(call, Sums::rowSums)[(row + k) * part.chunks + part.chunk] = treeSum(rows.lanes[k], used);
+      arrayOf<double>(call, Sums::rowSums)[(row + k) * part.chunks + part.chunk] =
+          used == reductionLanes ? lanesSum(rows.lanes[k]) : treeSum(rows.lanes[k], used);
     }
   }
 
@@ -113,55 +115,97 @@ struct CpuKernel<AdafactorSums> {
   }
 };
 
-// u of elements first .. first + n - 1 to scratch, and the new v where there is one.
-static inline void adafactorDirection(const fettle_call& call, int64_t first, int64_t n, float* u, float* newSecond) {
+// Elements that have a row factor in common; all of them where there are no factors.
+struct AdafactorRun {
   using Update = AdafactorUpdate;
-  const Array gradient = arrayIn(call, Update::gradient);
-  if (call.array[Update::second] != nullptr) {
-    const Array second = arrayIn(call, Update::second);
-    for (int64_t i = 0; i < n; i += Vector::lanes) {
-      Vector v = loadSome(second, first + i, n - i);
-      Update::whole(call, loadSome(gradient, first + i, n - i), v).store(u + i);
-      v.store(newSecond + i);
-    }
-    return;
+
+  Array gradient;
+  Array second;
+  Vector row;
+  const float* columns;  // the factors of the row's columns
+  int64_t first, end;
+
+  FETTLE_FN AdafactorRun at(const fettle_call& call, int64_t i) {
+    AdafactorRun run = {
+        arrayIn(call, Update::gradient), arrayIn(call, Update::second), Vector(0.0f), nullptr, 0, INT64_MAX};
+    if (run.second.data != nullptr) return run;
+    const int64_t length = call.integer[Update::columns];
+    const int64_t number = i / length;
+    run.row = Vector(arrayOf<const float>(call, Update::rowFactors)[number]);
+    run.columns = arrayOf<const float>(call, Update::columnFactors) + number / call.integer[Update::rows] * length;
+    run.first = number * length;
+    run.end = run.first + length;
+    return run;
   }
-  const int64_t columns = call.integer[Update::columns];
-  for (int64_t at = first; at < first + n;) {
-    const int64_t row = at / columns;
-    const int64_t column = at % columns;
-    const int64_t count = smaller(first + n - at, columns - column);
-    const Vector factor(arrayOf<const float>(call, Update::rowFactors)[row]);
-    const float* of = arrayOf<const float>(call, Update::columnFactors) + row / call.integer[Update::rows] * columns + column;
-    float* to = u + (at - first);
-    int64_t i = 0;
-    // What a short vector writes behind the row is written again with the next one.
-    for (; i + Vector::lanes <= count; i += Vector::lanes) {
-      Update::factored(loadFrom<anyFormat>(gradient, at + i), factor, Vector::load(of + i)).store(to + i);
+
+  // u of the vector at element i, of which `count` count, and the new v where there is one.
+  FETTLE_INLINE Vector direction(const fettle_call& call, int64_t i, int64_t count, Vector& v) const {
+    const Vector g = loadSome(gradient, i, count);
+    if (second.data != nullptr) {
+      v = loadSome(second, i, count);
+      return Update::whole(call, g, v);
     }
-    if (i < count) {
-      const int rest = int(count - i);
-      Update::factored(loadPart(gradient, at + i, rest), factor, Vector::loadPart(of + i, rest)).store(to + i);
-    }
-    at += count;
+    const float* column = columns + (i - first);
+    return Update::factored(g, row,
+                            count >= Vector::lanes ? Vector::load(column) : Vector::loadPart(column, int(count)));
+  }
+};
+
+// Calls use(i, count, u, v) for the vectors of elements first .. last - 1; none reaches into another row.
+template <class Use>
+FETTLE_FN void eachDirection(const fettle_call& call, int64_t first, int64_t last, const Use& use) {
+  for (int64_t i = first; i < last;) {
+    const AdafactorRun run = AdafactorRun::at(call, i);
+    const int64_t end = smaller(run.end, last);
+    const auto step = [&](int64_t count) FETTLE_LAMBDA {
+      Vector v;
+      const Vector u = run.direction(call, i, count, v);
+      use(i, count, u, v);
+    };
+    for (; i + Vector::lanes <= end; i += Vector::lanes) step(Vector::lanes);
+    if (i < end) step(end - i);
+    i = end;
   }
 }
 
 template <>
 struct CpuKernel<AdafactorSquares> {
-  static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
+  // Rows of fewer elements all pass through scratch.
+  static constexpr int64_t longRow = 1024;
+
+  // Adds the squares of elements start .. end - 1 of a chunk; the first belongs to lane 0.
+  FETTLE_FN void add(const fettle_call& call, Lanes& lanes, int64_t start, int64_t end) {
     alignas(64) float u[adafactorTile + Vector::lanes];
-    alignas(64) float v[adafactorTile + Vector::lanes];
+    for (int64_t at = start; at < end;) {
+      const AdafactorRun run = AdafactorRun::at(call, at);
+      const bool isLong = run.end - run.first >= longRow;
+      const int64_t whole = isLong ? (smaller(run.end, end) - at) / reductionLanes * reductionLanes : 0;
+      accumulateTerms<1, false>(&lanes, whole, [&](int64_t i) FETTLE_LAMBDA {
+        // One stream, which hardware stops reading at the end of a page.
+        _mm_prefetch(run.gradient.data + (at + i + streamAhead) * bytesOf(run.gradient.dtype), _MM_HINT_T0);
+        Vector v;
+        Terms<Vector> terms;
+        terms.a[0] = terms.b[0] = run.direction(call, at + i, Vector::lanes, v);
+        return terms;
+      });
+      at += whole;
+      // Lanes that two rows share.
+      const int64_t shared =
+          whole > 0 && at == run.end ? 0 : smaller(isLong ? reductionLanes : adafactorTile, end - at);
+      // What a short vector writes behind its row is written again with the next one.
+      eachDirection(call, at, at + shared,
+                    [&](int64_t i, int64_t, Vector direction, Vector) FETTLE_LAMBDA { direction.store(u + (i - at)); });
+      accumulateSquares(lanes, u, int(shared));
+      at += shared;
+    }
+  }
+
+  static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
     Lanes lanes;
     for (int64_t unit = first; unit < last; unit++) {
-      const int64_t end = AdafactorUpdate::endOf(call, unit);
       lanes.clear();
-      for (int64_t start = unit * FETTLE_CHUNK; start < end; start += adafactorTile) {
-        const int64_t n = smaller(adafactorTile, end - start);
-        adafactorDirection(call, start, n, u, v);
-        accumulateSquares(lanes, u, int(n));
-      }
-      arrayOf<double>(call, AdafactorUpdate::sums)[unit] = treeSum(lanes.sum, reductionLanes);
+      add(call, lanes, unit * FETTLE_CHUNK, AdafactorUpdate::endOf(call, unit));
+      arrayOf<double>(call, AdafactorUpdate::sums)[unit] = lanesSum(lanes.sum);
     }
   }
 };
@@ -171,27 +215,18 @@ struct CpuKernel<AdafactorApply> {
   using Update = AdafactorUpdate;
 
   static inline __attribute__((always_inline)) void range(const fettle_call& call, int64_t first, int64_t last) {
-    alignas(64) float u[adafactorTile + Vector::lanes];
-    alignas(64) float v[adafactorTile + Vector::lanes];
     const Array parameter = arrayIn(call, Update::parameter);
     const Array moment = arrayIn(call, Update::moment);
+    const Array second = arrayIn(call, Update::second);
     const bool averages = moment.data != nullptr;
-    for (int64_t unit = first; unit < last; unit++) {
-      const int64_t end = Update::endOf(call, unit);
-      for (int64_t start = unit * FETTLE_CHUNK; start < end; start += adafactorTile) {
-        const int64_t n = smaller(adafactorTile, end - start);
-        adafactorDirection(call, start, n, u, v);
-        for (int64_t i = 0; i < n; i += Vector::lanes) {
-          Vector m = averages ? loadSome(moment, start + i, n - i) : Vector(0.0f);
-          const Vector p = loadSome(parameter, start + i, n - i);
-          storeSome(parameter, start + i, n - i, Update::moved(call, p, Vector::load(u + i), m, averages));
-          if (averages) storeSome(moment, start + i, n - i, m);
-        }
-        if (call.array[Update::second] != nullptr) {
-          memcpy(arrayOf<float>(call, Update::second) + start, v, size_t(n) * sizeof(float));
-        }
-      }
-    }
+    const auto apply = [&](int64_t i, int64_t count, Vector u, Vector v) FETTLE_LAMBDA {
+      Vector m = averages ? loadSome(moment, i, count) : Vector(0.0f);
+      const Vector p = loadSome(parameter, i, count);
+      storeSome(parameter, i, count, Update::moved(call, p, u, m, averages));
+      if (averages) storeSome(moment, i, count, m);
+      if (second.data != nullptr) storeSome(second, i, count, v);
+    };
+    eachDirection(call, first * FETTLE_CHUNK, Update::endOf(call, last - 1), apply);
   }
 };
 
