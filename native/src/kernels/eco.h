@@ -3,7 +3,14 @@
 //
 // A unit is what shares a scale: a row of FP8 E4M3 weights, or a group of 32 INT4 weights along a row, two to a byte, the
 // first in the low bits, every row in whole bytes. It is gone through twice while it lies in the cache: for the largest new
-// weight, then to write. The new weight and its error are formed in double: the error is a small difference.
+// weight, then to write.
+//
+// All of it is float32, and the error of a weight has digits all the same: it is never formed as the small difference of a weight
+// and its code. With q the old code's number, q' the new one's, s the old scale times what decay leaves, s' the new one and u the
+// update,
+//   e / s' = q (s / s' - 1) + (q - q') + u / s',
+// of which s / s' - 1 comes from doubles once per unit and q - q' is exact. The new weight itself, rounded once or twice, only
+// chooses the scale and the codes; the scale is the double of the one largest weight.
 #pragma once
 
 #include "core/philox.h"
@@ -14,22 +21,24 @@ namespace FETTLE_TIER {
 
 constexpr int64_t ecoGroup = 32;
 
-// E4M3 of a finite or infinite magnitude, saturating.
+// E4M3 of a finite or infinite magnitude, saturating. Numbers are those of the codes / 256: as F16 they have the same mantissa,
+// which is how vectors convert them.
 struct EcoFp8 {
-  static constexpr float largest = 448.0f;
+  static constexpr float largest = 1.75f;
+  static constexpr double unit = 256.0;
 
   FETTLE_FN float decode(uint32_t code) {
     // Moving the exponent's bias by a product is exact, subnormals included.
-    const float magnitude = floatOf((code & 0x7Fu) << 20) * floatOf(247u << 23);
+    const float magnitude = floatOf((code & 0x7Fu) << 20) * floatOf(239u << 23);
     return (code & 0x80u) != 0 ? -magnitude : magnitude;
   }
 
   FETTLE_FN uint32_t nearest(float x) {
     const uint32_t magnitude = bitsOf(x) & 0x7FFFFFFFu;
-    const uint32_t normal = ((magnitude + 0x7FFFFu + ((magnitude >> 20) & 1u)) >> 20) - (120u << 3);
-    // Below 2^-6 the spacing is 2^-9: adding 2^14 rounds to it.
-    const uint32_t subnormal = bitsOf(floatOf(magnitude) + 16384.0f) - bitsOf(16384.0f);
-    return finish(x, magnitude < 0x3C800000u ? subnormal : normal);
+    const uint32_t normal = ((magnitude + 0x7FFFFu + ((magnitude >> 20) & 1u)) >> 20) - (112u << 3);
+    // Below 2^-14 the spacing is 2^-17: adding 2^6 rounds to it.
+    const uint32_t subnormal = bitsOf(floatOf(magnitude) + 64.0f) - bitsOf(64.0f);
+    return finish(x, magnitude < 0x38800000u ? subnormal : normal);
   }
 
   FETTLE_FN uint32_t stochastic(float x, uint32_t word) {
@@ -37,9 +46,9 @@ struct EcoFp8 {
     if (magnitude >= 0x7F800000u) return finish(x, 0x7Fu);
     const uint32_t exponent = magnitude >= 0x00800000u ? magnitude >> 23 : 1u;
     const uint32_t significand = magnitude >= 0x00800000u ? (magnitude & 0x007FFFFFu) | 0x00800000u : magnitude;
-    const uint32_t shift = exponent >= 121u ? 20u : 20u + (121u - exponent);
+    const uint32_t shift = exponent >= 113u ? 20u : 20u + (113u - exponent);
     uint32_t code = shift < 32u ? significand >> shift : 0u;
-    if (exponent > 121u) code += (exponent - 121u) << 3;
+    if (exponent > 113u) code += (exponent - 113u) << 3;
     const uint32_t dropped = shift < 32u ? significand & ((1u << shift) - 1u) : significand;
     uint32_t fraction = 0;
     if (shift <= 24u) {
@@ -63,6 +72,7 @@ struct EcoFp8 {
 // Two's complement nibbles, -7 to 7.
 struct EcoInt4 {
   static constexpr float largest = 7.0f;
+  static constexpr double unit = 1.0;
 
   FETTLE_FN float decode(uint32_t code) { return float(int32_t(code ^ 8u) - 8); }
 
@@ -92,7 +102,7 @@ struct EcoInt4 {
 struct EcoPlace {
   int64_t first;  // element of the tensor
   int64_t count;
-  int64_t byte;   // of the codes
+  int64_t byte;  // of the codes
 
   FETTLE_FN EcoPlace of(const fettle_call& call, int64_t unit) {
     const int64_t columns = call.integer[0];
@@ -103,14 +113,11 @@ struct EcoPlace {
   }
 };
 
-// The scale for a largest magnitude, kept in double: the error is then exact. What float cannot hold gives NaN, so that it
-// shows.
+// The scale for a largest magnitude, in units of the format's numbers. It is a double, as an error is small beside a weight. What
+// float cannot hold gives NaN, so that it shows.
 FETTLE_FN double ecoScale(double largest, float code) {
   return isFinite(bitsOf(float(largest))) ? largest / double(code) : double(floatOf(0x7FC00000u));
 }
-
-// x / s, and 0 where there is no usable scale.
-FETTLE_FN float ecoQuotient(double x, double scale) { return scale > 0.0 ? float(x / scale) : 0.0f; }
 
 // The first weights, to the nearest. arrays: F32 weights, codes, F64 scales.
 struct EcoStart {
@@ -122,8 +129,10 @@ struct EcoStart {
     float largest = 0.0f;
     for (int64_t i = 0; i < place.count; i++) largest = larger(largest, absolute(w[i]));
     const double scale = ecoScale(double(largest), Format::largest);
-    arrayOf<double>(call, 2)[unit] = scale;
-    for (int64_t i = 0; i < place.count; i++) Format::store(codes, i, Format::nearest(ecoQuotient(double(w[i]), scale)));
+    arrayOf<double>(call, 2)[unit] = scale / Format::unit;
+    for (int64_t i = 0; i < place.count; i++) {
+      Format::store(codes, i, Format::nearest(scale > 0.0 ? float(double(w[i]) / scale) : 0.0f));
+    }
   }
   FETTLE_FN void unit(const fettle_call& call, int64_t unit) {
     if (call.integer[1] == 0) {
@@ -140,7 +149,7 @@ struct EcoDecode {
   FETTLE_FN void decode(const fettle_call& call, int64_t unit) {
     const EcoPlace place = EcoPlace::of(call, unit);
     const uint8_t* codes = arrayOf<const uint8_t>(call, 0) + place.byte;
-    const double scale = arrayOf<const double>(call, 1)[unit];
+    const double scale = arrayOf<const double>(call, 1)[unit] * Format::unit;
     float* w = arrayOf<float>(call, 2) + place.first;
     for (int64_t i = 0; i < place.count; i++) w[i] = float(double(Format::decode(Format::load(codes, i))) * scale);
   }
@@ -153,28 +162,72 @@ struct EcoDecode {
   }
 };
 
+// What does not change from unit to unit of a step. numbers: b1, 1 - b1, b2, 1 - b2, 1 / (1 - b2^t), eps, what the weight keeps,
+// the learning rate / (1 - b1^t), the injected share of the error (times the denominator).
+struct EcoConstants {
+  float b1, c1, b2, c2, correction, eps;
+  double keep, rate, share;
+
+  FETTLE_FN EcoConstants of(const fettle_call& call) {
+    const double* n = call.number;
+    return {float(n[0]), float(n[1]), float(n[2]), float(n[3]), float(n[4]), float(n[5]), n[6], n[7], n[8]};
+  }
+};
+
+// What the elements of a unit share once its new scale is known, which is the unit of what follows.
+struct EcoChange {
+  double scale;         // of the unit, as stored
+  float measure;        // what 1 stands for
+  float ratio, growth;  // what an old number is worth, and that less 1
+  float rate, share;
+  bool usable;  // or codes are zero
+
+  // `kept`: what an old number is worth, a float's product with it.
+  FETTLE_FN EcoChange of(const EcoConstants& c, double kept, double scale, double unit) {
+    EcoChange change = inUnits(c, kept, scale);
+    change.scale = scale / unit;
+    // A smaller scale's reciprocal is out of range; of products that are, a weight is not worth anything in what it becomes.
+    change.usable =
+        change.scale >= double(floatOf(0x00800000u)) && isFinite(bitsOf(change.ratio)) && isFinite(bitsOf(change.rate));
+    if (!change.usable) {
+      const EcoChange plain = inUnits(c, kept, scale != scale ? scale : 1.0);
+      change = {change.scale, plain.measure, plain.ratio, plain.ratio, plain.rate, plain.share, false};
+    }
+    return change;
+  }
+
+  FETTLE_FN EcoChange inUnits(const EcoConstants& c, double kept, double measure) {
+    const double reciprocal = 1.0 / measure;
+    return {0.0,
+            float(measure),
+            float(kept * reciprocal),
+            float((kept - measure) * reciprocal),
+            float(-c.rate * reciprocal),
+            float(c.share * measure),
+            true};
+  }
+};
+
 // arrays: codes, F64 scales, gradient, momentum, second moment (none for SGD), error (if it is asked for).
 // integers 2: 1 for stochastic rounding, 3: seed, 4: step, 5: stream.
-// numbers: b1, 1 - b1, b2, 1 - b2, 1 / (1 - b2^t), eps, what the weight keeps, the learning rate / (1 - b1^t), the injected
-// share of the error (times the denominator).
 struct EcoStep {
-  struct Constants {
-    float b1, c1, b2, c2, correction, eps;
-    double keep, rate, share;
-  };
-  struct Updated {
-    double weight;
-    float momentum, second, denominator;
+  struct Moments {
+    float momentum, second, denominator, direction;
   };
 
-  FETTLE_FN Updated update(const Constants& c, double weight, float g, float m, float v, bool adaptive) {
-    Updated u;
-    u.momentum = movingAverage(m, g, c.b1, c.c1);
-    u.second = adaptive ? movingAverage(v, g * g, c.b2, c.c2) : 0.0f;
-    u.denominator = adaptive ? root(u.second * c.correction) + c.eps : 1.0f;
-    const double step = double(u.momentum) / double(u.denominator);
-    u.weight = c.keep * weight - c.rate * step;
-    return u;
+  FETTLE_FN Moments update(const EcoConstants& c, float g, float m, float v, bool adaptive) {
+    Moments next;
+    next.momentum = movingAverage(m, g, c.b1, c.c1);
+    next.second = adaptive ? movingAverage(v, g * g, c.b2, c.c2) : 0.0f;
+    next.denominator = adaptive ? root(next.second * c.correction) + c.eps : 1.0f;
+    next.direction = adaptive ? next.momentum / next.denominator : next.momentum;
+    return next;
+  }
+
+  // The magnitude of an element's new weight.
+  FETTLE_FN double magnitude(double kept, float number, float moved) {
+    const double weight = kept * double(number) + double(moved);
+    return weight < 0.0 ? -weight : weight;
   }
 
   template <class Format>
@@ -187,20 +240,25 @@ struct EcoStep {
     const bool adaptive = call.array[4] != nullptr, keepsError = call.array[5] != nullptr;
     float* second = adaptive ? arrayOf<float>(call, 4) + place.first : nullptr;
     float* errors = keepsError ? arrayOf<float>(call, 5) + place.first : nullptr;
-    const double* n = call.number;
-    const Constants c = {float(n[0]), float(n[1]), float(n[2]), float(n[3]), float(n[4]),
-                         float(n[5]), n[6],        n[7],        n[8]};
-    const double oldScale = scales[unit];
-    double largest = 0.0;
+    const EcoConstants c = EcoConstants::of(call);
+    const double kept = c.keep * scales[unit] * Format::unit;
+    const float rate = float(-c.rate);
+    float largest = 0.0f;
+    double exact = 0.0;
     for (int64_t i = 0; i < place.count; i++) {
-      const double weight = double(Format::decode(Format::load(codes, i))) * oldScale;
-      const double w = update(c, weight, gradient[i], momentum[i], adaptive ? second[i] : 0.0f, adaptive).weight;
-      const double magnitude = w < 0.0 ? -w : w;
-      largest = magnitude > largest || magnitude != magnitude ? magnitude : largest;
-      if (largest != largest) break;
+      const float number = Format::decode(Format::load(codes, i));
+      const float moved = rate * update(c, gradient[i], momentum[i], adaptive ? second[i] : 0.0f, adaptive).direction;
+      const float weight = absolute(fma(number, float(kept), moved));
+      // The first of the largest.
+      if (weight > largest || weight != weight) {
+        largest = weight;
+        exact = magnitude(kept, number, moved);
+      }
+      if (weight != weight) break;
     }
-    const double scale = ecoScale(largest, Format::largest);
-    scales[unit] = scale;
+    const double scale = isFinite(bitsOf(largest)) ? ecoScale(exact, Format::largest) : double(floatOf(0x7FC00000u));
+    const EcoChange change = EcoChange::of(c, kept, scale, Format::unit);
+    scales[unit] = change.scale;
     const bool stochastic = call.integer[2] != 0;
     Words words = {{0, 0, 0, 0}};
     for (int64_t i = 0; i < place.count; i++) {
@@ -209,22 +267,25 @@ struct EcoStep {
         words = philox(uint64_t(call.integer[3]), uint64_t(element) >> 2, uint32_t(call.integer[4]),
                        uint32_t(call.integer[5]));
       }
-      const double weight = double(Format::decode(Format::load(codes, i))) * oldScale;
-      const Updated u = update(c, weight, gradient[i], momentum[i], adaptive ? second[i] : 0.0f, adaptive);
-      const float quotient = ecoQuotient(u.weight, scale);
-      const uint32_t code = stochastic ? Format::stochastic(quotient, words.word[element & 3]) : Format::nearest(quotient);
-      const double error = u.weight - double(Format::decode(code)) * scale;
+      const float number = Format::decode(Format::load(codes, i));
+      const Moments next = update(c, gradient[i], momentum[i], adaptive ? second[i] : 0.0f, adaptive);
+      const float moved = change.rate * next.direction;
+      const float x = change.usable ? fma(number, change.ratio, moved) : 0.0f;
+      const uint32_t code = stochastic ? Format::stochastic(x, words.word[element & 3]) : Format::nearest(x);
+      // Without a -0, which would make a difference to the sign of a zero.
+      const float lost = change.usable ? number - (Format::decode(code) + 0.0f) : 0.0f;
+      const float error = fma(number, change.growth, lost + moved);
       // The byte's second weight is still to be read when the first is written.
       storeKeeping<Format>(codes, i, code);
-      momentum[i] = float(double(u.momentum) + c.share * double(u.denominator) * error);
-      if (adaptive) second[i] = u.second;
-      if (keepsError) errors[i] = float(error);
+      momentum[i] = fma(change.share * next.denominator, error, next.momentum);
+      if (adaptive) second[i] = next.second;
+      if (keepsError) errors[i] = error * change.measure;
     }
   }
 
   template <class Format>
   FETTLE_FN void storeKeeping(uint8_t* codes, int64_t i, uint32_t code) {
-    if (Format::largest == EcoFp8::largest) {
+    if (Format::unit == EcoFp8::unit) {
       codes[i] = uint8_t(code);
     } else {
       const int32_t shift = int32_t(i & 1) * 4;

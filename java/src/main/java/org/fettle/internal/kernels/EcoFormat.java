@@ -2,23 +2,23 @@ package org.fettle.internal.kernels;
 
 /** How ECO's weights are stored: twins of the formats of {@code native/src/kernels/eco.h}. */
 enum EcoFormat {
-  /** E4M3, saturating. */
-  FP8(448f) {
+  /** E4M3, saturating; numbers are those of the codes / 256. */
+  FP8(1.75f, 256.0) {
     @Override
     float decode(int code) {
-      float magnitude = Float.intBitsToFloat((code & 0x7F) << 20) * Float.intBitsToFloat(247 << 23);
+      float magnitude = Float.intBitsToFloat((code & 0x7F) << 20) * Float.intBitsToFloat(239 << 23);
       return (code & 0x80) != 0 ? -magnitude : magnitude;
     }
 
     @Override
     int nearest(float x) {
       int magnitude = Float.floatToRawIntBits(x) & 0x7FFFFFFF;
-      int normal = ((magnitude + 0x7FFFF + ((magnitude >>> 20) & 1)) >>> 20) - (120 << 3);
-      // Below 2^-6 the spacing is 2^-9: adding 2^14 rounds to it.
+      int normal = ((magnitude + 0x7FFFF + ((magnitude >>> 20) & 1)) >>> 20) - (112 << 3);
+      // Below 2^-14 the spacing is 2^-17: adding 2^6 rounds to it.
       int subnormal =
-          Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) + 16384f)
-              - Float.floatToRawIntBits(16384f);
-      return finish(x, magnitude < 0x3C800000 ? subnormal : normal);
+          Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) + 64f)
+              - Float.floatToRawIntBits(64f);
+      return finish(x, magnitude < 0x38800000 ? subnormal : normal);
     }
 
     @Override
@@ -29,10 +29,10 @@ enum EcoFormat {
       }
       int exponent = magnitude >= 0x00800000 ? magnitude >>> 23 : 1;
       int significand = magnitude >= 0x00800000 ? (magnitude & 0x007FFFFF) | 0x00800000 : magnitude;
-      int shift = exponent >= 121 ? 20 : 20 + (121 - exponent);
+      int shift = exponent >= 113 ? 20 : 20 + (113 - exponent);
       int code = shift < 32 ? significand >>> shift : 0;
-      if (exponent > 121) {
-        code += (exponent - 121) << 3;
+      if (exponent > 113) {
+        code += (exponent - 113) << 3;
       }
       int dropped = shift < 32 ? significand & ((1 << shift) - 1) : significand;
       int fraction = 0;
@@ -52,7 +52,7 @@ enum EcoFormat {
     }
   },
   /** Two's complement nibbles, -7 to 7. */
-  INT4(7f) {
+  INT4(7f, 1.0) {
     @Override
     float decode(int code) {
       return (code ^ 8) - 8;
@@ -77,11 +77,15 @@ enum EcoFormat {
     }
   };
 
-  /** The magnitude of the largest code. */
+  /** The magnitude of the largest code's number. */
   final float largest;
 
-  EcoFormat(float largest) {
+  /** What a number is to be multiplied by for what a code stands for. */
+  final double unit;
+
+  EcoFormat(float largest, double unit) {
     this.largest = largest;
+    this.unit = unit;
   }
 
   abstract float decode(int code);

@@ -104,10 +104,6 @@ public final class EcoKernels {
     return Float.isFinite((float) largest) ? largest / (double) code : Double.NaN;
   }
 
-  private static float quotient(double x, double scale) {
-    return scale > 0.0 ? (float) (x / scale) : 0f;
-  }
-
   private static void start(JavaCall call, long first, long last) {
     double[] scale = new double[1];
     for (long number = first; number < last; number++) {
@@ -117,11 +113,12 @@ public final class EcoKernels {
       for (float x : w) {
         largest = Arithmetic.larger(largest, Math.abs(x));
       }
-      scale[0] = scale(largest, unit.format.largest);
+      double measure = scale(largest, unit.format.largest);
       for (int i = 0; i < w.length; i++) {
-        unit.code(i, unit.format.nearest(quotient(w[i], scale[0])));
+        unit.code(i, unit.format.nearest(measure > 0.0 ? (float) (w[i] / measure) : 0f));
       }
       unit.store(call, 1);
+      scale[0] = measure / unit.format.unit;
       call.array(2).putDoubles(number, scale, 1);
     }
   }
@@ -132,58 +129,153 @@ public final class EcoKernels {
       Unit unit = new Unit(call, number);
       unit.load(call, 0);
       call.array(1).getDoubles(number, scale, 1);
+      double measure = scale[0] * unit.format.unit;
       float[] w = new float[unit.count];
       for (int i = 0; i < w.length; i++) {
-        w[i] = (float) ((double) unit.format.decode(unit.code(i)) * scale[0]);
+        w[i] = (float) ((double) unit.format.decode(unit.code(i)) * measure);
       }
       unit.write(call, 2, w);
     }
   }
 
+  /** What does not change from unit to unit of a step. */
+  private static final class Constants {
+    final float b1;
+    final float c1;
+    final float b2;
+    final float c2;
+    final float correction;
+    final float eps;
+    final double keep;
+    final double rate;
+    final double share;
+
+    Constants(JavaCall call) {
+      b1 = (float) call.number(0);
+      c1 = (float) call.number(1);
+      b2 = (float) call.number(2);
+      c2 = (float) call.number(3);
+      correction = (float) call.number(4);
+      eps = (float) call.number(5);
+      keep = call.number(6);
+      rate = call.number(7);
+      share = call.number(8);
+    }
+  }
+
+  /** What the elements of a unit share once its new scale is known, which is the unit of these. */
+  private static final class Change {
+    /** As stored. */
+    final double scale;
+
+    /** Whether codes are not all zero. */
+    final boolean usable;
+
+    /** What 1 stands for. */
+    float measure;
+
+    /** What an old number is worth, and that less 1. */
+    float ratio;
+
+    float growth;
+    float rate;
+    float share;
+
+    /**
+     * @param kept what an old number is worth, a float's product with it
+     * @param measure the scale in units of the format's numbers
+     * @param unit of these
+     */
+    Change(Constants constants, double kept, double measure, double unit) {
+      scale = measure / unit;
+      setUnits(constants, kept, measure);
+      // A smaller scale's reciprocal is out of range.
+      usable = scale >= Float.MIN_NORMAL && Float.isFinite(ratio) && Float.isFinite(rate);
+      if (!usable) {
+        setUnits(constants, kept, Double.isNaN(measure) ? measure : 1.0);
+        growth = ratio;
+      }
+    }
+
+    private void setUnits(Constants constants, double kept, double unit) {
+      double reciprocal = 1.0 / unit;
+      measure = (float) unit;
+      ratio = (float) (kept * reciprocal);
+      growth = (float) ((kept - unit) * reciprocal);
+      rate = (float) (-constants.rate * reciprocal);
+      share = (float) (constants.share * unit);
+    }
+  }
+
+  /** A unit's moments after a step, and the directions that they give. */
+  private static final class Moments {
+    final float[] momentum;
+    final float[] second;
+    final float[] denominator;
+    final float[] direction;
+
+    Moments(JavaCall call, Unit unit, Constants constants) {
+      float[] gradient = unit.read(call, 2);
+      momentum = unit.read(call, 3);
+      second = call.array(4) == null ? null : unit.read(call, 4);
+      denominator = second == null ? null : new float[unit.count];
+      direction = second == null ? momentum.clone() : new float[unit.count];
+      for (int i = 0; i < unit.count; i++) {
+        float g = gradient[i];
+        momentum[i] = Arithmetic.movingAverage(momentum[i], g, constants.b1, constants.c1);
+        if (second == null) {
+          direction[i] = momentum[i];
+        } else {
+          second[i] = Arithmetic.movingAverage(second[i], g * g, constants.b2, constants.c2);
+          denominator[i] = Arithmetic.root(second[i] * constants.correction) + constants.eps;
+          direction[i] = momentum[i] / denominator[i];
+        }
+      }
+    }
+  }
+
+  /**
+   * The scale, in units of the format's numbers: the double of the first of the largest weights.
+   */
+  private static double measure(Unit unit, double kept, float rate, float[] direction) {
+    float largest = 0f;
+    double exact = 0.0;
+    for (int i = 0; i < unit.count; i++) {
+      float number = unit.format.decode(unit.code(i));
+      float moved = rate * direction[i];
+      float weight = Math.abs(Arithmetic.fma(number, (float) kept, moved));
+      if (Float.isNaN(weight)) {
+        return Double.NaN;
+      }
+      if (weight > largest) {
+        largest = weight;
+        exact = Math.abs(kept * (double) number + (double) moved);
+      }
+    }
+    return Float.isFinite(largest) ? scale(exact, unit.format.largest) : Double.NaN;
+  }
+
   private static void step(JavaCall call, long first, long last) {
     double[] scale = new double[1];
     int[] words = new int[4];
-    boolean adaptive = call.array(4) != null;
     boolean stochastic = call.integer(2) != 0;
-    float b1 = (float) call.number(0);
-    float c1 = (float) call.number(1);
-    float b2 = (float) call.number(2);
-    float c2 = (float) call.number(3);
-    float correction = (float) call.number(4);
-    float eps = (float) call.number(5);
-    double keep = call.number(6);
-    double rate = call.number(7);
-    double share = call.number(8);
+    Constants constants = new Constants(call);
     for (long number = first; number < last; number++) {
       Unit unit = new Unit(call, number);
+      EcoFormat format = unit.format;
       unit.load(call, 0);
       call.array(1).getDoubles(number, scale, 1);
-      double oldScale = scale[0];
-      float[] g = unit.read(call, 2);
-      float[] m = unit.read(call, 3);
-      float[] v = adaptive ? unit.read(call, 4) : null;
-      float[] denominator = new float[unit.count];
-      double[] weight = new double[unit.count];
-      double largest = 0.0;
-      for (int i = 0; i < unit.count; i++) {
-        m[i] = Arithmetic.movingAverage(m[i], g[i], b1, c1);
-        denominator[i] = 1f;
-        if (v != null) {
-          v[i] = Arithmetic.movingAverage(v[i], g[i] * g[i], b2, c2);
-          denominator[i] = Arithmetic.root(v[i] * correction) + eps;
-        }
-        double old = (double) unit.format.decode(unit.code(i)) * oldScale;
-        weight[i] = keep * old - rate * ((double) m[i] / (double) denominator[i]);
-        double magnitude = Math.abs(weight[i]);
-        if (magnitude > largest || Double.isNaN(magnitude)) {
-          largest = Double.isNaN(largest) ? largest : magnitude;
-        }
-      }
-      scale[0] = scale(largest, unit.format.largest);
+      double kept = constants.keep * scale[0] * format.unit;
+      Moments next = new Moments(call, unit, constants);
+      double measure = measure(unit, kept, (float) -constants.rate, next.direction);
+      Change change = new Change(constants, kept, measure, format.unit);
+      scale[0] = change.scale;
       float[] error = new float[unit.count];
       for (int i = 0; i < unit.count; i++) {
         long element = unit.first + i;
-        float x = quotient(weight[i], scale[0]);
+        float old = format.decode(unit.code(i));
+        float moved = change.rate * next.direction[i];
+        float x = change.usable ? Arithmetic.fma(old, change.ratio, moved) : 0f;
         int code;
         if (stochastic) {
           Philox.words(
@@ -193,20 +285,23 @@ public final class EcoKernels {
               (int) call.integer(5),
               words,
               0);
-          code = unit.format.stochastic(x, words[(int) (element & 3)]);
+          code = format.stochastic(x, words[(int) (element & 3)]);
         } else {
-          code = unit.format.nearest(x);
+          code = format.nearest(x);
         }
         unit.code(i, code);
-        double e = weight[i] - (double) unit.format.decode(code) * scale[0];
-        m[i] = (float) ((double) m[i] + share * (double) denominator[i] * e);
-        error[i] = (float) e;
+        // Without a -0, which would make a difference to the sign of a zero.
+        float lost = change.usable ? old - (format.decode(code) + 0f) : 0f;
+        float e = Arithmetic.fma(old, change.growth, lost + moved);
+        float share = next.second == null ? change.share : change.share * next.denominator[i];
+        next.momentum[i] = Arithmetic.fma(share, e, next.momentum[i]);
+        error[i] = e * change.measure;
       }
       unit.store(call, 0);
       call.array(1).putDoubles(number, scale, 1);
-      unit.write(call, 3, m);
-      if (v != null) {
-        unit.write(call, 4, v);
+      unit.write(call, 3, next.momentum);
+      if (next.second != null) {
+        unit.write(call, 4, next.second);
       }
       if (call.array(5) != null) {
         unit.write(call, 5, error);
