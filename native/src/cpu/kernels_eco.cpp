@@ -251,15 +251,15 @@ class EcoVectors {
   static constexpr int groupsAtOnce = 16;
 
   struct Group {
-    EcoRun run;
-    double scale;
-    EcoChange by;
     alignas(64) float number[ecoGroup];
     alignas(64) float momentum[ecoGroup];
     // What is not needed is one line.
     alignas(64) float second[adaptive ? ecoGroup : 1];
     alignas(64) float denominator[adaptive ? ecoGroup : 1];
     alignas(64) float direction[adaptive ? ecoGroup : 1];
+    EcoRun run;
+    double scale;
+    EcoChange by;
   };
 
   FETTLE_INLINE void runGroups(const fettle_call& call, int64_t from, int64_t to) {
