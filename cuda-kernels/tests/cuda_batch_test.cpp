@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "check.h"
+#include "core/blocks.h"
+#include "core/compensated.h"
 #include "core/formats.h"
 #include "cuda_runtime.h"
 #include "fettle/cuda.h"
@@ -53,11 +55,12 @@ const Facts facts[] = {
 };
 constexpr int primitives = int(sizeof facts / sizeof facts[0]);
 
-int64_t bytesOf(int64_t dtype) { return dtype == FETTLE_F32 ? 4 : 2; }
+int64_t bytesOf(int64_t dtype) { return dtype == FETTLE_F32 ? 4 : dtype == FETTLE_U8 ? 1 : 2; }
 
 uint16_t encode(float x, int64_t dtype) { return dtype == FETTLE_BF16 ? Bf16::nearest(x) : F16::nearest(x); }
 
 float decode(const char* at, int64_t dtype) {
+  if (dtype == FETTLE_U8) return float(uint8_t(*at));
   if (dtype == FETTLE_F32) {
     float x;
     memcpy(&x, at, sizeof x);
@@ -88,6 +91,8 @@ struct Array {
       char* const at = hostData() + i * bytesOf(dtype);
       if (dtype == FETTLE_F32) {
         memcpy(at, &x, sizeof x);
+      } else if (dtype == FETTLE_U8) {
+        *at = char(random.below(256));
       } else {
         const uint16_t code = encode(x, dtype);
         memcpy(at, &code, sizeof code);
@@ -127,6 +132,20 @@ struct Arrays {
   }
 };
 
+// An array by blocks, or with a compensation.
+void makeStored(fettle_operand& host, fettle_operand& device, int64_t format, int64_t block, int64_t elements,
+                Arrays& arrays, Random& random) {
+  const bool blocked = isBlockFormat(format);
+  const int64_t bytes = bitsOfCode(format) == 4 ? (elements + 1) / 2 : elements;
+  Array* const array = new Array(blocked ? FETTLE_U8 : FETTLE_BF16, blocked ? bytes : elements, random, false);
+  Array* const beside =
+      new Array(blocked ? FETTLE_F32 : FETTLE_BF16, blocked ? (elements + block - 1) / block : elements, random, false);
+  arrays.all.push_back(array);
+  arrays.all.push_back(beside);
+  host = {array->hostData(), beside->hostData(), format, FETTLE_NEAREST, blocked ? block : 0};
+  device = {array->deviceData(), beside->deviceData(), format, FETTLE_NEAREST, blocked ? block : 0};
+}
+
 void fill(fettle_item& host, fettle_item& device, int primitive, int64_t elements, Arrays& arrays,
           std::vector<int64_t>& labels, Random& random) {
   const Facts& of = facts[primitive];
@@ -154,19 +173,25 @@ void fill(fettle_item& host, fettle_item& device, int primitive, int64_t element
   device = host;
   int at = 0;
   const bool inPlace = of.outputs > 0 && random.chance(50);
+  const bool stores = of.kind == Kind::Elements && !of.saves && random.chance(50);
+  const int64_t blocks[] = {2, 4, 64, 128, 256, 1024, 4096};
+  const int64_t block = blocks[random.below(7)];
   for (int k = 0; k < of.inputs + of.outputs + (of.saves ? 1 : 0); k++, at++) {
     const bool saved = of.saves && k == of.inputs + of.outputs;
-    Array* array;
     if (inPlace && k == of.inputs) {
-      array = arrays.all[arrays.all.size() - size_t(of.inputs)];
-      arrays.all.push_back(new Array(FETTLE_F32, 0, random, false));
+      host.array[at] = host.array[0];
+      device.array[at] = device.array[0];
+    } else if (stores && random.chance(60)) {
+      const int64_t format =
+          random.chance(20) ? int64_t(FETTLE_BF16_COMPENSATED) : int64_t(FETTLE_LINEAR8) + random.below(9);
+      makeStored(host.array[at], device.array[at], format, block, elements, arrays, random);
     } else {
       const int64_t format = saved ? host.array[0].dtype : formats[random.below(4)];
-      array = new Array(format, elements, random, special);
+      Array* const array = new Array(format, elements, random, special);
       arrays.all.push_back(array);
+      host.array[at] = {array->hostData(), nullptr, array->dtype, FETTLE_NEAREST, 0};
+      device.array[at] = {array->deviceData(), nullptr, array->dtype, FETTLE_NEAREST, 0};
     }
-    host.array[at] = {array->hostData(), nullptr, array->dtype, FETTLE_NEAREST, 0};
-    device.array[at] = {array->deviceData(), nullptr, array->dtype, FETTLE_NEAREST, 0};
   }
 }
 
@@ -220,8 +245,8 @@ void run(const std::vector<int>& which, uint64_t seed) {
     for (Array* array : arrays.all) {
       const bool same = array->same();
       check::that(same, "arrays of a batch", __FILE__, __LINE__);
-      if (!same) printf("seed %llu, first primitive %s\n", static_cast<unsigned long long>(seed),
-                        fettle_primitive_id(which[0]));
+      if (!same)
+        printf("seed %llu, first primitive %s\n", static_cast<unsigned long long>(seed), fettle_primitive_id(which[0]));
     }
   }
   CHECK(fettle_cuda_batch_close(handle, reason, sizeof reason) == FETTLE_OK);
@@ -240,6 +265,13 @@ void refusals() {
   item.array[0] = item.array[1] = {onHost, nullptr, FETTLE_F32, FETTLE_NEAREST, 0};
   CHECK(fettle_cuda_batch_open(0, &batch, &handle, reason, sizeof reason) == FETTLE_INVALID_ARGUMENT);
   CHECK(strstr(reason, "array 0") != nullptr);
+  // What stands beside codes must be the device's too.
+  Random random(3);
+  Array codes(FETTLE_U8, 4, random, false);
+  item.array[0] = item.array[1] = {codes.deviceData(), onHost, FETTLE_LINEAR8, FETTLE_NEAREST, 4};
+  CHECK(fettle_cuda_batch_open(0, &batch, &handle, reason, sizeof reason) == FETTLE_INVALID_ARGUMENT);
+  CHECK(strstr(reason, "beside array 0") != nullptr);
+  item.array[0] = item.array[1] = {onHost, nullptr, FETTLE_F32, FETTLE_NEAREST, 0};
   item.primitive = 9999;
   CHECK(fettle_cuda_batch_open(0, &batch, &handle, reason, sizeof reason) == FETTLE_INVALID_ARGUMENT);
   CHECK(strstr(reason, "primitive 9999") != nullptr);

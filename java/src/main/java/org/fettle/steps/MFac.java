@@ -6,10 +6,12 @@ import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Range;
+import org.fettle.StateStorage;
 import org.fettle.Tensor;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
 import org.fettle.internal.Norms;
+import org.fettle.internal.Operand;
 import org.fettle.internal.Primitive;
 import org.fettle.internal.algebra.Algebra;
 import org.fettle.internal.algebra.Matrix;
@@ -28,20 +30,19 @@ import org.fettle.internal.algebra.Matrix;
  * are in the fixed order, and the m x m solution in double: the same bits on every backend. Norms
  * and products run over all tensors. Source: arXiv:2107.03356; IST-DASLab/M-FAC, in its exact form.
  */
-public final class MFac extends StepObject {
+public final class MFac extends SavedStep {
   private final Options options;
   private final List<Parameter> parameters;
   private final List<Tensor> windows = new ArrayList<>();
   private final List<Tensor> current = new ArrayList<>();
   private final List<Tensor> directions = new ArrayList<>();
-  private final List<Tensor> momenta = new ArrayList<>();
-  private final Matrix gram;
+  private final List<Operand> momenta = new ArrayList<>();
+  private Matrix gram;
   private final BatchRunner reads;
   private final BatchRunner masks;
   private final BatchRunner squares;
   private final BatchRunner averages;
   private final BatchRunner moves;
-  private long steps;
 
   /**
    * The hyperparameters.
@@ -75,13 +76,23 @@ public final class MFac extends StepObject {
     }
   }
 
-  /** A step over these parameters; the window starts at 0. */
+  /** A step over these parameters with a momentum in F32; the window starts at 0. */
   public MFac(Backend backend, Options options, List<Parameter> parameters) {
-    super(backend);
+    this(backend, options, StateStorage.F32, parameters);
+  }
+
+  /**
+   * A step over these parameters; the window starts at 0.
+   *
+   * @param storage of the momentum; the window stays F32, whose digits its products need
+   */
+  public MFac(Backend backend, Options options, StateStorage storage, List<Parameter> parameters) {
+    super(backend, "mfac", storage);
     this.options = options;
     this.parameters = List.copyOf(parameters);
-    check(parameters).done();
+    checkStored(parameters).done();
     gram = Matrix.zeros(options.gradients, options.gradients);
+    keep("window", "products", () -> gram, value -> gram = value);
     List<Batch.Item> read = new ArrayList<>();
     List<Batch.Item> mask = new ArrayList<>();
     List<Batch.Item> square = new ArrayList<>();
@@ -91,22 +102,25 @@ public final class MFac extends StepObject {
     for (Parameter parameter : parameters) {
       Tensor p = parameter.value();
       long n = p.elements();
-      windows.add(allocate(options.gradients, n));
+      String label = label(current.size(), parameter);
+      Operand stored = value(label, p);
+      windows.add(keep(label, "gradients", allocate(options.gradients, n)));
       Tensor g = allocate(p.shape());
       Tensor x = allocate(p.shape());
       current.add(g);
       directions.add(x);
-      read.add(Batch.Item.of(Primitive.LINEAR, parameter.gradient(), p, g));
+      Operand gradient = Operand.of(parameter.gradient());
+      read.add(Batch.Item.of(Primitive.LINEAR, gradient, stored, Operand.of(g)));
       square.add(Batch.Item.of(Primitive.SQUARE_SUM, g));
-      Tensor used = x;
+      Operand used = Operand.of(x);
       if (options.momentum > 0) {
-        used = allocate(p.shape());
+        used = state(label, "momentum", Content.SIGNED, p.shape());
         momenta.add(used);
-        average.add(Batch.Item.of(Primitive.LINEAR, used, x, used));
+        average.add(Batch.Item.of(Primitive.LINEAR, used, Operand.of(x), used));
       }
-      move.add(Batch.Item.of(Primitive.ADD_SCALED, p, used, p));
+      move.add(Batch.Item.of(Primitive.ADD_SCALED, stored, used, stored));
       if (options.sparse) {
-        Tensor there = allocate(p.shape());
+        Tensor there = keep(label, "there", allocate(p.shape()));
         start.add(Batch.Item.of(Primitive.SCALE, p, there));
         mask.add(Batch.Item.of(Primitive.WHERE_NONZERO, g, there, g));
       }
@@ -155,7 +169,7 @@ public final class MFac extends StepObject {
           "gradients have a sum of squares of " + square + ": expected a finite one");
     }
     int m = options.gradients;
-    int slot = (int) (steps % m);
+    int slot = (int) (steps() % m);
     double[] products = fill(slot);
     for (int k = 0; k < m; k++) {
       gram.set(slot, k, products[k]);
@@ -180,7 +194,7 @@ public final class MFac extends StepObject {
     averages.run();
     factors(moves, count, -lr);
     moves.run();
-    steps++;
+    stepped();
   }
 
   /** Puts the gradient into its slot; answers its products with the whole window. */
@@ -210,7 +224,7 @@ public final class MFac extends StepObject {
 
   /** What lr multiplied in the last step: a view that lives as long as this. */
   public Tensor direction(int tensor) {
-    return open(options.momentum > 0 ? momenta.get(tensor) : directions.get(tensor));
+    return open(options.momentum > 0 ? momenta.get(tensor).tensor() : directions.get(tensor));
   }
 
   @Override

@@ -120,6 +120,18 @@ enum StoredStep {
       return new int[][] {{16, 16}, {24, 24}};
     }
   },
+  MFAC(true, true) {
+    @Override
+    SavedStep make(Backend backend, StateStorage storage, List<Parameter> parameters) {
+      MFac.Options options = new MFac.Options(0.1, 0.5, 0, 4, 1, false);
+      return new MFac(backend, options, storage, parameters);
+    }
+
+    @Override
+    void step(SavedStep step, List<Tensor> gradients) {
+      ((MFac) step).step();
+    }
+  },
   FRUGAL(true, false) {
     @Override
     SavedStep make(Backend backend, StateStorage storage, List<Parameter> parameters) {
