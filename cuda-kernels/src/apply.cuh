@@ -20,7 +20,7 @@ struct Loaded {
   Raw parameter;
   Raw gradient;
   Raw state[R::states + 1];
-  Raw average;
+  Raw average;  // number 0: others are loaded when their turn comes, as few steps have them
 };
 
 // What a rule that reduces by rows has formed for the row of this chunk.
@@ -48,8 +48,8 @@ FETTLE_DEVICE typename R::Coefficients coefficientsOf(const fettle_tensor& tenso
   return c;
 }
 
-FETTLE_DEVICE bool averages(const fettle_tensor& tensor) {
-  return tensor.average.data != nullptr && tensor.average_due != 0.0f;
+FETTLE_DEVICE bool averages(const fettle_tensor& tensor, int k) {
+  return tensor.average[k].data != nullptr && tensor.average_due[k] != 0.0f;
 }
 
 template <class R>
@@ -58,7 +58,7 @@ FETTLE_DEVICE void load(const fettle_tensor& tensor, int64_t element, Part part,
   loaded.gradient = loadRaw(tensor.gradient, element, part);
   FETTLE_UNROLL
   for (int k = 0; k < R::states; k++) loaded.state[k] = loadRaw(tensor.state[k], element, part);
-  loaded.average = averages(tensor) ? loadRaw(tensor.average, element, part) : Raw{};
+  loaded.average = averages(tensor, 0) ? loadRaw(tensor.average[0], element, part) : Raw{};
 }
 
 // What a step leaves of a state where the mask prunes.
@@ -106,17 +106,21 @@ FETTLE_DEVICE void finishBut(const fettle_plan& plan, const fettle_tensor& tenso
     FETTLE_UNROLL
     for (int j = 0; j < R::states; j++) maskState(plan, kept, decodeState(j), state[j]);
   }
-  if (averages(tensor)) {
-    Quad average = decode(loaded.average, tensor.average.dtype);
+  const auto moveAverage = [&](int j, const Raw& raw) {
+    Quad average = decode(raw, tensor.average[j].dtype);
     FETTLE_UNROLL
     for (int k = 0; k < quadElements; k++) {
-      average.value[k] = movingAverage(average.value[k], p.value[k], tensor.average_keep, tensor.average_take);
+      average.value[k] = movingAverage(average.value[k], p.value[k], tensor.average_keep[j], tensor.average_take[j]);
     }
-    store(tensor.average, roundAverage, average);
-    if (tensor.average_due == 2.0f) {
+    store(tensor.average[j], roundAverage(j), average);
+    if (tensor.average_due[j] == 2.0f) {
       p = average;
       if (tensor.mask != nullptr) applyMask(kept, p);
     }
+  };
+  if (averages(tensor, 0)) moveAverage(0, loaded.average);
+  for (int j = 1; j < FETTLE_MAX_AVERAGES; j++) {
+    if (averages(tensor, j)) moveAverage(j, loadRaw(tensor.average[j], element, part));
   }
   if (tensor.copy.data != nullptr) store(tensor.copy, roundCopy, p);
   store(tensor.parameter, roundParameter, p);
@@ -155,7 +159,9 @@ FETTLE_DEVICE void applyChunk(const fettle_plan& plan, const fettle_tensor& tens
 // Whether a tensor can take the short way: f32 throughout, no epilogue, addresses fit for 16-byte accesses.
 template <class R>
 FETTLE_DEVICE bool isPlain(const fettle_tensor& tensor) {
-  bool plain = tensor.mask == nullptr && tensor.copy.data == nullptr && tensor.average.data == nullptr;
+  bool plain = tensor.mask == nullptr && tensor.copy.data == nullptr;
+  FETTLE_UNROLL
+  for (int k = 0; k < FETTLE_MAX_AVERAGES; k++) plain = plain && tensor.average[k].data == nullptr;
   plain = plain && tensor.parameter.dtype == FETTLE_F32 && aligned(tensor.parameter.data, 16);
   plain = plain && tensor.gradient.dtype == FETTLE_F32 && aligned(tensor.gradient.data, 16);
   FETTLE_UNROLL

@@ -80,7 +80,7 @@ FETTLE_DEVICE void loadSet(const Site& site, int64_t element, int offset, Part p
   for (int j = 0; j < R::states; j++) {
     loaded.state[j] = loadState<true>(tensor, tensor.state[j], site.span, offset, part);
   }
-  loaded.average = averages(tensor) ? loadRaw(tensor.average, element, part) : Raw{};
+  loaded.average = averages(tensor, 0) ? loadRaw(tensor.average[0], element, part) : Raw{};
 }
 
 FETTLE_DEVICE Quad lookUpCodes(const BlockPlace& place, const float* book, const Raw& raw, int offset, Part part) {

@@ -62,8 +62,13 @@ int32_t checkTensor(const fettle_plan& plan, int64_t index, int states, int64_t 
   if (status == FETTLE_OK && tensor.copy.data != nullptr) {
     status = checkOperand(index, "copy", tensor.copy, elements, device, reason);
   }
-  if (status == FETTLE_OK && tensor.average.data != nullptr) {
-    status = checkOperand(index, "average", tensor.average, elements, device, reason);
+  for (int k = 0; k < FETTLE_MAX_AVERAGES && status == FETTLE_OK; k++) {
+    if (tensor.average[k].data == nullptr) continue;
+    status = checkOperand(index, "average", tensor.average[k], elements, device, reason);
+    if (status == FETTLE_OK && plan.average[k].interval <= 0) {
+      status = FETTLE_REFUSE(reason, "average %d has interval %lld, expected > 0", k,
+                             static_cast<long long>(plan.average[k].interval));
+    }
   }
   if (status == FETTLE_OK && tensor.mask != nullptr && elements != 0) {
     status = checkAddress(index, "mask", tensor.mask, 1, device, reason);

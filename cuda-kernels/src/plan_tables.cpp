@@ -46,9 +46,9 @@ void takeResults(const fettle_tensor& from, fettle_tensor& to) {
   to.unscale = from.unscale;
   to.clip_value = from.clip_value;
   to.clip_factor = from.clip_factor;
-  to.average_keep = from.average_keep;
-  to.average_take = from.average_take;
-  to.average_due = from.average_due;
+  memcpy(to.average_keep, from.average_keep, sizeof to.average_keep);
+  memcpy(to.average_take, from.average_take, sizeof to.average_take);
+  memcpy(to.average_due, from.average_due, sizeof to.average_due);
   memcpy(to.coefficients, from.coefficients, sizeof to.coefficients);
 }
 

@@ -74,7 +74,8 @@ PlanSpec uniform(int64_t rule, const Format& weights, const Format& gradient, co
     tensor.parameter = weights;
     tensor.gradient = gradient;
     tensor.state = state;
-    tensor.hasCopy = tensor.hasAverage = tensor.hasMask = epilogues;
+    tensor.hasCopy = tensor.hasMask = epilogues;
+    tensor.averages = epilogues ? 1 : 0;
     tensor.copy = {FETTLE_BF16, FETTLE_STOCHASTIC};
     spec.tensors.push_back(tensor);
   }
@@ -117,7 +118,8 @@ void everyRowwiseRule() {
         intoRows(tensor, random);
         tensor.parameter = tensor.state = i % 2 == 0 ? formats[0] : anyFormat(random);
         tensor.gradient = i % 3 == 0 ? formats[0] : anyFormat(random);
-        tensor.hasMask = tensor.hasAverage = i % 4 == 1;
+        tensor.hasMask = i % 4 == 1;
+        tensor.averages = i % 4 == 1 ? 2 : 0;
         spec.tensors.push_back(tensor);
       }
       if (i == 0) {
@@ -202,7 +204,7 @@ TensorSpec anyTensor(Random& random, const PlanSpec& spec) {
   tensor.copy = anyFormat(random);
   tensor.average = anyFormat(random);
   tensor.hasCopy = random.chance(40);
-  tensor.hasAverage = random.chance(40);
+  tensor.averages = random.chance(40) ? 1 + int(random.below(FETTLE_MAX_AVERAGES)) : 0;
   tensor.hasMask = random.chance(40);
   tensor.special = random.chance(30);
   tensor.misalignment = random.chance(50) ? 0 : random.below(8);

@@ -108,7 +108,9 @@ TwinPlan::TwinPlan(const PlanSpec& from, uint64_t seed) : spec(from), random(see
       }
     }
     if (tensor.hasCopy) makeOperand(h.copy, d.copy, tensor.copy, tensor, "copy");
-    if (tensor.hasAverage) makeOperand(h.average, d.average, tensor.average, tensor, "average");
+    for (int k = 0; k < tensor.averages; k++) {
+      makeOperand(h.average[k], d.average[k], tensor.average, tensor, "average");
+    }
     if (tensor.hasMask) {
       const Array mask = makeArray((tensor.elements + 7) / 8, 1, tensor.misalignment);
       names.push_back("mask");
@@ -137,11 +139,10 @@ TwinPlan::TwinPlan(const PlanSpec& from, uint64_t seed) : spec(from), random(see
   host.clip_value = spec.clipValue;
   host.loss_scale = spec.lossScale;
   host.seed = int64_t(spec.seed);
-  host.average_decay = 0.99;
-  host.average_warmup = spec.averageWarmup;
-  host.average_warmup_steps = 3.0;
-  host.average_warmup_ratio = 0.5;
-  host.average_interval = spec.averageInterval;
+  for (int k = 0; k < FETTLE_MAX_AVERAGES; k++) {
+    host.average[k] = {k == 0 ? 0.99 : 0.5, k % 2 == 0 ? spec.averageWarmup : int64_t(FETTLE_WARMUP_NONE), 3.0, 0.5,
+                       spec.averageInterval};
+  }
   sums.resize(size_t(FETTLE_MAX_SUMS * chunks + 1));
   tensorSums.resize(count + 1);
   rowSums.resize(size_t((FETTLE_MAX_SUMS + 1) * rows + 1));

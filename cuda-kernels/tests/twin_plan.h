@@ -37,7 +37,7 @@ struct TensorSpec {
   int64_t group = 0;
   Format parameter, gradient, state, copy, average;
   bool hasCopy = false;
-  bool hasAverage = false;
+  int averages = 0;
   bool hasMask = false;
   bool special = false;  // gradients with zeros, denormals, infinities, NaN
   bool mixedStates = false;  // the second state is f32 where the others are stored by blocks

@@ -41,7 +41,7 @@ static void adamw_init(adamw* optimizer, void* parameter, void* gradient, void* 
   tensor->state[1] = adamw_operand(v);
   for (k = 2; k < FETTLE_MAX_STATES; k++) tensor->state[k] = adamw_operand(NULL);
   tensor->copy = adamw_operand(NULL);
-  tensor->average = adamw_operand(NULL);
+  for (k = 0; k < FETTLE_MAX_AVERAGES; k++) tensor->average[k] = adamw_operand(NULL);
   tensor->elements = elements;
   tensor->rows = 1;
   tensor->row_length = elements;
@@ -67,7 +67,6 @@ static void adamw_init(adamw* optimizer, void* parameter, void* gradient, void* 
   plan->clip_kind = FETTLE_CLIP_NONE;
   plan->clip_value = HUGE_VAL;
   plan->loss_scale = 1.0;
-  plan->average_interval = 1;
 }
 
 /* The best tier of this CPU, 0 if it has none. */

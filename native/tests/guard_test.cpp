@@ -43,7 +43,7 @@ void step(Arrays& arrays, int64_t rule, int64_t size, int64_t dtype, int64_t oth
   for (int k = 0; k < shape.states; k++) tensor.state[k] = arrays.next(other, size, atEnd, rounding);
   if (pieces) {
     tensor.copy = arrays.next(FETTLE_BF16, size, atEnd, rounding);
-    tensor.average = arrays.next(dtype, size, atEnd, FETTLE_NEAREST);
+    for (int k = 0; k < FETTLE_MAX_AVERAGES; k++) tensor.average[k] = arrays.next(dtype, size, atEnd, FETTLE_NEAREST);
     tensor.mask = static_cast<const uint8_t*>(arrays.next(FETTLE_BIT, size, atEnd, FETTLE_NEAREST).data);
   }
   std::vector<double> rowState(size_t(rows), 1.0);
@@ -80,8 +80,7 @@ void step(Arrays& arrays, int64_t rule, int64_t size, int64_t dtype, int64_t oth
   plan.clip_value = pieces ? 0.5 : __builtin_inf();
   plan.loss_scale = 2.0;
   plan.seed = 5;
-  plan.average_decay = 0.9;
-  plan.average_interval = 1;
+  for (fettle_average& average : plan.average) average = {0.9, FETTLE_WARMUP_NONE, 0.0, 0.0, 1};
   plan.tensor_sums = &tensorSum;
   plan.row_count = rows;
   plan.row_sums = rowSums.data();

@@ -19,6 +19,7 @@ enum {
   FETTLE_MAX_HYPER = 24,        /* hyperparameters of one group; hyper[0] is always lr */
   FETTLE_MAX_COEFFICIENTS = 24, /* floats that a rule's kernel sees */
   FETTLE_MAX_SUMS = 4,          /* sums that one gather of a rule forms */
+  FETTLE_MAX_AVERAGES = 4,      /* averages that ride on the step of one parameter */
   FETTLE_MAX_ROW_COEFFICIENTS = 2, /* floats that a rule's kernel sees per row */
   FETTLE_CHUNK = 4096           /* elements of one chunk: the unit of work and of the reduction order */
 };
@@ -60,7 +61,7 @@ enum fettle_non_finite { FETTLE_PASS = 0, FETTLE_SKIP = 1, FETTLE_RAISE = 2 };
 /* Which norm clips the gradients. */
 enum fettle_clip { FETTLE_CLIP_NONE = 0, FETTLE_CLIP_TENSOR = 1, FETTLE_CLIP_GLOBAL = 2 };
 
-/* How an average's factor a grows (average_decay, _warmup_steps and _warmup_ratio are d, W and r; t is the tensor's step,
+/* How an average's factor a grows (decay, warmup_steps and warmup_ratio of fettle_average are d, W and r; t is the tensor's step,
  * counted from 1, i = t - 1). Up to i = W, and d later: */
 enum fettle_warmup {
   FETTLE_WARMUP_NONE = 0,
@@ -70,7 +71,7 @@ enum fettle_warmup {
   /* and without end: */
   FETTLE_WARMUP_HALF_LIFE = 4,   /* min(d, 0.5^(1 / (r t))) */
   FETTLE_WARMUP_POWER = 5,       /* (1 - 1 / t)^d */
-  FETTLE_WARMUP_UNIFORM = 6,     /* c / (c + 1), c = (i - W) / average_interval; moves where that is whole, i >= W */
+  FETTLE_WARMUP_UNIFORM = 6,     /* c / (c + 1), c = (i - W) / interval; moves where that is whole, i >= W */
   FETTLE_WARMUP_LOOKAHEAD = 7    /* d; and whenever the average has moved, the parameter becomes what it is */
 };
 
@@ -93,13 +94,22 @@ typedef struct fettle_operand {
   int64_t block_size; /* block-wise formats only: divides FETTLE_CHUNK */
 } fettle_operand;
 
+/* How the averages of one number move. */
+typedef struct fettle_average {
+  double decay;
+  int64_t warmup; /* enum fettle_warmup */
+  double warmup_steps;
+  double warmup_ratio;
+  int64_t interval; /* it moves in every interval-th step of a tensor, > 0 */
+} fettle_average;
+
 /* One parameter with everything that a step on it touches. */
 typedef struct fettle_tensor {
   fettle_operand parameter;
   fettle_operand gradient;
   fettle_operand state[FETTLE_MAX_STATES];
   fettle_operand copy;    /* low-precision copy of the new parameter */
-  fettle_operand average; /* exponential moving average of the parameter */
+  fettle_operand average[FETTLE_MAX_AVERAGES]; /* moving averages of the parameter, number k as the plan's average k; one behind the other */
   const uint8_t* mask;    /* element i is bit i mod 8 of byte i div 8; 0 makes the parameter +0 */
   double* row_state;      /* one double per row that the rule keeps between steps, or NULL */
   int64_t elements;       /* rows * row_length */
@@ -120,9 +130,10 @@ typedef struct fettle_tensor {
   float unscale;
   float clip_value;
   float clip_factor;
-  float average_keep;     /* a of average <- a * average + (1 - a) * parameter */
-  float average_take;     /* 1 - a */
-  float average_due;      /* 0: the average rests in this step; 1: it moves; 2: and the parameter becomes the average */
+  float unused;           /* floats stand in pairs */
+  float average_keep[FETTLE_MAX_AVERAGES]; /* a of average <- a * average + (1 - a) * parameter */
+  float average_take[FETTLE_MAX_AVERAGES]; /* 1 - a */
+  float average_due[FETTLE_MAX_AVERAGES];  /* 0: there is none, or it rests in this step; 1: it moves; 2: and the parameter becomes it */
   float coefficients[FETTLE_MAX_COEFFICIENTS];
 } fettle_tensor;
 
@@ -152,11 +163,7 @@ typedef struct fettle_plan {
   double clip_value;    /* +infinity: off */
   double loss_scale;
   int64_t seed;         /* unsigned 64 bits */
-  double average_decay;
-  int64_t average_warmup;
-  double average_warmup_steps;
-  double average_warmup_ratio;
-  int64_t average_interval;
+  fettle_average average[FETTLE_MAX_AVERAGES];
   double gradient_norm; /* global, of the unscaled and value-clipped gradients, before clipping by norm */
   double rule_norm;     /* the same as the rules see it, after clipping by norm */
   double* tensor_sums;  /* tensor_count doubles of scratch */

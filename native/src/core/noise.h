@@ -7,8 +7,10 @@
 namespace fettle {
 namespace FETTLE_TIER {
 
-// Purposes of the random streams of one tensor; state k takes roundState + k.
-enum Purpose { roundParameter = 0, roundCopy = 1, roundAverage = 2, roundState = 4 };
+// Purposes of the random streams of one tensor; state k takes roundState + k. What states start with is drawn from the four behind those.
+enum Purpose { roundParameter = 0, roundCopy = 1, roundFirstAverage = 2, roundState = 4, roundNextAverages = 12 };
+
+FETTLE_FN int roundAverage(int k) { return k == 0 ? roundFirstAverage : roundNextAverages + k - 1; }
 
 struct Noise {
   uint64_t seed;

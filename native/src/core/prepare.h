@@ -34,11 +34,11 @@ FETTLE_FN double clipFactor(double norm, double maxNorm) {
 }
 
 // The factor a of average <- a * average + (1 - a) * parameter in iteration step - 1, counted from 0.
-FETTLE_FN double averageKeep(const fettle_plan& plan, int64_t step) {
+FETTLE_FN double averageKeep(const fettle_average& average, int64_t step) {
   const double iteration = double(step - 1);
-  const double decay = plan.average_decay;
-  const double ratio = plan.average_warmup_ratio;
-  switch (plan.average_warmup) {
+  const double decay = average.decay;
+  const double ratio = average.warmup_ratio;
+  switch (average.warmup) {
     case FETTLE_WARMUP_HALF_LIFE: {
       const double ramp = powerOf(0.5, 1.0 / (ratio * double(step)));
       return ramp < decay ? ramp : decay;
@@ -46,27 +46,27 @@ FETTLE_FN double averageKeep(const fettle_plan& plan, int64_t step) {
     case FETTLE_WARMUP_POWER:
       return powerOf(1.0 - 1.0 / double(step), decay);
     case FETTLE_WARMUP_UNIFORM: {
-      const int64_t since = step - 1 - int64_t(plan.average_warmup_steps);
-      const int64_t moves = since > 0 ? since / plan.average_interval : 0;
+      const int64_t since = step - 1 - int64_t(average.warmup_steps);
+      const int64_t moves = since > 0 ? since / average.interval : 0;
       const double before = double(moves);
       return before / (before + 1.0);
     }
     default:
       break;
   }
-  if (plan.average_warmup == FETTLE_WARMUP_NONE || plan.average_warmup == FETTLE_WARMUP_LOOKAHEAD) return decay;
-  if (iteration > plan.average_warmup_steps) return decay;
-  if (plan.average_warmup == FETTLE_WARMUP_CONSTANT) return decay * ratio;
-  const double left = plan.average_warmup_steps > 0.0 ? 1.0 - iteration / plan.average_warmup_steps : 0.0;
-  if (plan.average_warmup == FETTLE_WARMUP_EXPONENTIAL) return decay * powerOf(ratio, left);
+  if (average.warmup == FETTLE_WARMUP_NONE || average.warmup == FETTLE_WARMUP_LOOKAHEAD) return decay;
+  if (iteration > average.warmup_steps) return decay;
+  if (average.warmup == FETTLE_WARMUP_CONSTANT) return decay * ratio;
+  const double left = average.warmup_steps > 0.0 ? 1.0 - iteration / average.warmup_steps : 0.0;
+  if (average.warmup == FETTLE_WARMUP_EXPONENTIAL) return decay * powerOf(ratio, left);
   return decay * (1.0 - left * (1.0 - ratio));
 }
 
 // Whether the average moves in a tensor's step, counted from 1.
-FETTLE_FN bool averageMoves(const fettle_plan& plan, int64_t step) {
-  if (plan.average_warmup != FETTLE_WARMUP_UNIFORM) return step % plan.average_interval == 0;
-  const int64_t since = step - 1 - int64_t(plan.average_warmup_steps);
-  return since >= 0 && since % plan.average_interval == 0;
+FETTLE_FN bool averageMoves(const fettle_average& average, int64_t step) {
+  if (average.warmup != FETTLE_WARMUP_UNIFORM) return step % average.interval == 0;
+  const int64_t since = step - 1 - int64_t(average.warmup_steps);
+  return since >= 0 && since % average.interval == 0;
 }
 
 // What the gradient pass needs of a tensor.
@@ -108,11 +108,16 @@ FETTLE_FN void preparePipeline(const fettle_plan& plan, fettle_tensor& tensor) {
     tensor.clip_factor = float(clipFactor(plan.gradient_norm, plan.max_norm));
   }
   const int64_t step = tensor.step + 1;
-  const double keep = averageKeep(plan, step);
-  tensor.average_keep = float(keep);
-  tensor.average_take = float(1.0 - keep);
-  const float moved = plan.average_warmup == FETTLE_WARMUP_LOOKAHEAD ? 2.0f : 1.0f;
-  tensor.average_due = averageMoves(plan, step) ? moved : 0.0f;
+  for (int k = 0; k < FETTLE_MAX_AVERAGES; k++) {
+    tensor.average_due[k] = 0.0f;
+    if (tensor.average[k].data == nullptr) continue;
+    const fettle_average& average = plan.average[k];
+    const double keep = averageKeep(average, step);
+    tensor.average_keep[k] = float(keep);
+    tensor.average_take[k] = float(1.0 - keep);
+    const float moved = average.warmup == FETTLE_WARMUP_LOOKAHEAD ? 2.0f : 1.0f;
+    if (averageMoves(average, step)) tensor.average_due[k] = moved;
+  }
 }
 
 // What the rule is told of a tensor in the step that is being prepared.

@@ -48,14 +48,18 @@ Tile tileAt(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor&
   tile.p = arrayAt(tensor.parameter, first);
   tile.g = arrayAt(tensor.gradient, first);
   for (int k = 0; k < FETTLE_MAX_STATES; k++) tile.state[k] = k < rule.states ? arrayAt(tensor.state[k], first) : none;
-  tile.average = tensor.average_due != 0.0f ? arrayAt(tensor.average, first) : none;
+  tile.averages = 0;
+  for (int k = 0; k < FETTLE_MAX_AVERAGES; k++) {
+    tile.average[k] = tensor.average_due[k] != 0.0f ? arrayAt(tensor.average[k], first) : none;
+    if (tile.average[k].data != nullptr) tile.averages = k + 1;
+    tile.averageKeep[k] = tensor.average_keep[k];
+    tile.averageTake[k] = tensor.average_take[k];
+    tile.pulls[k] = tensor.average_due[k] == 2.0f;
+  }
   tile.copy = arrayAt(tensor.copy, first);
   tile.mask = tensor.mask == nullptr ? nullptr : tensor.mask + first / 8;
   tile.firstBit = int(first % 8);
   tile.maskedStates = plan.masked_states;
-  tile.averageKeep = tensor.average_keep;
-  tile.averageTake = tensor.average_take;
-  tile.pulls = tensor.average_due == 2.0f;
   tile.transforms = !prologueOf(tensor).isIdentity();
   tile.n = n;
   return tile;
@@ -64,12 +68,13 @@ Tile tileAt(const fettle_plan& plan, const RuleEntry& rule, const fettle_tensor&
 // The last few elements of a tile, fewer than a vector has lanes: they pass through vectors of scratch.
 __attribute__((noinline)) void updateRest(const RuleEntry& rule, const fettle_tensor& tensor, const float* coefficients,
                                           const Tile& tile, int64_t first) {
-  constexpr int arrays = FETTLE_MAX_STATES + 4;
+  constexpr int arrays = FETTLE_MAX_STATES + FETTLE_MAX_AVERAGES + 3;
   const int count = int(tile.n - first);
   alignas(64) float values[arrays][Vector::lanes];
   Tile rest = tile;
-  Array* in[arrays] = {&rest.p, &rest.g, &rest.average, &rest.copy};
-  for (int k = 0; k < FETTLE_MAX_STATES; k++) in[4 + k] = &rest.state[k];
+  Array* in[arrays] = {&rest.p, &rest.g, &rest.copy};
+  for (int k = 0; k < FETTLE_MAX_AVERAGES; k++) in[3 + k] = &rest.average[k];
+  for (int k = 0; k < FETTLE_MAX_STATES; k++) in[3 + FETTLE_MAX_AVERAGES + k] = &rest.state[k];
   Array from[arrays];
   for (int k = 0; k < arrays; k++) {
     from[k] = *in[k];
@@ -106,7 +111,7 @@ bool isDrawn(const fettle_operand& operand) {
 bool isStaged(const fettle_operand& operand) { return isDrawn(operand) || isBlocked(operand); }
 
 // What an update writes, and what its random words are for.
-constexpr int writtenArrays = FETTLE_MAX_STATES + 3;
+constexpr int writtenArrays = FETTLE_MAX_STATES + FETTLE_MAX_AVERAGES + 2;
 struct Written {
   const fettle_operand* operand[writtenArrays];
   int purpose[writtenArrays];
@@ -114,11 +119,13 @@ struct Written {
 };
 
 Written writtenBy(const RuleEntry& rule, const fettle_tensor& tensor) {
-  Written written = {{&tensor.parameter, &tensor.average, &tensor.copy}, {roundParameter, roundAverage, roundCopy}, 3};
-  for (int k = 0; k < rule.states; k++) {
-    written.operand[written.count] = &tensor.state[k];
-    written.purpose[written.count++] = roundState + k;
-  }
+  Written written = {{&tensor.parameter, &tensor.copy}, {roundParameter, roundCopy}, 2};
+  const auto add = [&](const fettle_operand& operand, int purpose) {
+    written.operand[written.count] = &operand;
+    written.purpose[written.count++] = purpose;
+  };
+  for (int k = 0; k < FETTLE_MAX_AVERAGES; k++) add(tensor.average[k], roundAverage(k));
+  for (int k = 0; k < rule.states; k++) add(tensor.state[k], roundState + k);
   return written;
 }
 
@@ -140,8 +147,10 @@ void updateStaged(const fettle_plan& plan, const RuleEntry& rule, const fettle_t
                   const float* coefficients, int64_t first, int n) {
   alignas(64) float values[writtenArrays][FETTLE_CHUNK + 48];
   Tile tile = tileAt(plan, rule, tensor, first, n);
-  Array* array[writtenArrays] = {&tile.p, &tile.average, &tile.copy};
-  for (int k = 3; k < written.count; k++) array[k] = &tile.state[k - 3];
+  constexpr int firstState = FETTLE_MAX_AVERAGES + 2;
+  Array* array[writtenArrays] = {&tile.p, &tile.copy};
+  for (int k = 0; k < FETTLE_MAX_AVERAGES; k++) array[2 + k] = &tile.average[k];
+  for (int k = firstState; k < written.count; k++) array[k] = &tile.state[k - firstState];
   bool staged[writtenArrays];
   for (int k = 0; k < written.count; k++) {
     staged[k] = array[k]->data != nullptr && isStaged(*written.operand[k]);

@@ -14,15 +14,16 @@ struct Tile {
   Array p;
   Array g;
   Array state[FETTLE_MAX_STATES];
-  Array average;
+  Array average[FETTLE_MAX_AVERAGES];  // those that move
   Array copy;
   const uint8_t* mask;
   int firstBit;  // of the mask's first byte
   int64_t maskedStates;
-  float averageKeep;
-  float averageTake;
-  bool pulls;       // the parameter becomes the average
-  bool transforms;  // whether the prologue does anything
+  float averageKeep[FETTLE_MAX_AVERAGES];
+  float averageTake[FETTLE_MAX_AVERAGES];
+  bool pulls[FETTLE_MAX_AVERAGES];  // the parameter becomes the average
+  int averages;                     // one behind the last that moves
+  bool transforms;                  // whether the prologue does anything
   int64_t n;
 
   FETTLE_INLINE bool has(int64_t pFormat, int64_t gFormat, int64_t stateFormat, int states) const {
@@ -38,9 +39,7 @@ struct Tile {
   // The same where n is a multiple of the lanes: without a call in its loop, constants stay in registers.
   FETTLE_INLINE Mask keptWhole(int64_t i) const { return keptLanes(mask + i / 8, firstBit); }
   // Whether nothing but the rule is done.
-  FETTLE_INLINE bool isBare() const {
-    return mask == nullptr && average.data == nullptr && copy.data == nullptr && !transforms;
-  }
+  FETTLE_INLINE bool isBare() const { return mask == nullptr && averages == 0 && copy.data == nullptr && !transforms; }
 };
 
 // What a step leaves of the states from element i on where the mask prunes. Called before anything is stored.
@@ -56,7 +55,7 @@ FETTLE_FN void maskStates(const Tile& tile, int64_t i, Mask kept, Vector* state)
 }
 
 // The whole pipeline, a vector at a time from memory to memory: n is a multiple of Vector::lanes. Each vector of every
-// array is loaded before the first store. pFormat, gFormat and stateFormat are formats or anyFormat; a bare tile has
+// array but the averages is loaded before the first store. pFormat, gFormat and stateFormat are formats or anyFormat; a bare tile has
 // nothing but the rule to go through.
 template <class R, int64_t pFormat, int64_t gFormat, int64_t stateFormat, bool bare>
 static void updateVectors(const float* coefficients, const Prologue& givenPrologue, const Tile& givenTile) {
@@ -67,15 +66,12 @@ static void updateVectors(const float* coefficients, const Prologue& givenProlog
   const Tile tile = givenTile;
   const bool masks = !bare && tile.mask != nullptr;
   const bool hides = !bare && tile.hides();
-  const bool averages = !bare && tile.average.data != nullptr;
-  const bool pulls = averages && tile.pulls;
+  const int averages = bare ? 0 : tile.averages;
   for (int64_t i = 0; i < tile.n; i += Vector::lanes) {
     Vector p = loadFrom<pFormat>(tile.p, i);
     Vector g = loadFrom<gFormat>(tile.g, i);
     Vector state[R::states + 1];
     for (int k = 0; k < R::states; k++) state[k] = loadFrom<stateFormat>(tile.state[k], i);
-    Vector average(0.0f);
-    if (averages) average = loadFrom<anyFormat>(tile.average, i);
     if (hides) {
       p = masked(p, tile.keptWhole(i));
       g = masked(g, tile.keptWhole(i));
@@ -84,10 +80,12 @@ static void updateVectors(const float* coefficients, const Prologue& givenProlog
     R::update(c, p, g, state);
     if (masks) p = masked(p, tile.keptWhole(i));
     if (hides) maskStates<R, stateFormat>(tile, i, tile.keptWhole(i), state);
-    if (averages) {
-      average = movingAverage(average, p, Vector(tile.averageKeep), Vector(tile.averageTake));
-      storeTo<anyFormat>(tile.average, i, average);
-      if (pulls) p = masks ? masked(average, tile.keptWhole(i)) : average;
+    for (int k = 0; k < averages; k++) {
+      if (tile.average[k].data == nullptr) continue;
+      const Vector before = loadFrom<anyFormat>(tile.average[k], i);
+      const Vector average = movingAverage(before, p, Vector(tile.averageKeep[k]), Vector(tile.averageTake[k]));
+      storeTo<anyFormat>(tile.average[k], i, average);
+      if (tile.pulls[k]) p = masks ? masked(average, tile.keptWhole(i)) : average;
     }
     if (!bare && tile.copy.data != nullptr) storeTo<anyFormat>(tile.copy, i, p);
     storeTo<pFormat>(tile.p, i, p);

@@ -15,42 +15,60 @@ import java.util.stream.Stream;
  * @param mask a {@link DType#BIT} tensor, or null; where its bit is 0 the parameter becomes +0 in
  *     every step
  * @param copy a tensor that receives the new parameter in its own dtype in every step, or null
- * @param average a tensor that holds the moving average of the parameter, or null
+ * @param averages tensors that hold moving averages of the parameter, the k-th of them as the
+ *     plan's k-th average moves; mostly none
  */
 public record Parameter(
-    String name, Tensor value, Tensor gradient, Tensor mask, Tensor copy, Tensor average) {
+    String name, Tensor value, Tensor gradient, Tensor mask, Tensor copy, List<Tensor> averages) {
   /** Checks that there is a value. */
   public Parameter {
     Objects.requireNonNull(value, "value");
+    averages = List.copyOf(averages);
+  }
+
+  /** The first of the moving averages, or null. */
+  public Tensor average() {
+    return averages.isEmpty() ? null : averages.get(0);
   }
 
   /** The tensors that are there. */
   List<Tensor> tensors() {
-    return Stream.of(value, gradient, mask, copy, average).filter(Objects::nonNull).toList();
+    return Stream.concat(Stream.of(value, gradient, mask, copy), averages.stream())
+        .filter(Objects::nonNull)
+        .toList();
   }
 
   /** A parameter with its gradient and nothing else. */
   public static Parameter of(Tensor value, Tensor gradient) {
-    return new Parameter(null, value, gradient, null, null, null);
+    return new Parameter(null, value, gradient, null, null, List.of());
   }
 
   /** This, with a name. */
   public Parameter named(String newName) {
-    return new Parameter(newName, value, gradient, mask, copy, average);
+    return new Parameter(newName, value, gradient, mask, copy, averages);
   }
 
   /** This, with a pruning mask. */
   public Parameter withMask(Tensor newMask) {
-    return new Parameter(name, value, gradient, newMask, copy, average);
+    return new Parameter(name, value, gradient, newMask, copy, averages);
   }
 
   /** This, with a low-precision copy. */
   public Parameter withCopy(Tensor newCopy) {
-    return new Parameter(name, value, gradient, mask, newCopy, average);
+    return new Parameter(name, value, gradient, mask, newCopy, averages);
   }
 
-  /** This, with a moving average. */
-  public Parameter withAverage(Tensor newAverage) {
-    return new Parameter(name, value, gradient, mask, copy, newAverage);
+  /** This, with one moving average; null for none. */
+  public Parameter withAverage(Tensor average) {
+    return withAverages(average == null ? List.of() : List.of(average));
+  }
+
+  /** This, with that many moving averages, in the order of the plan's. */
+  public Parameter withAverages(Tensor... newAverages) {
+    return withAverages(List.of(newAverages));
+  }
+
+  private Parameter withAverages(List<Tensor> newAverages) {
+    return new Parameter(name, value, gradient, mask, copy, newAverages);
   }
 }

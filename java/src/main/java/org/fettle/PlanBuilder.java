@@ -17,7 +17,7 @@ public final class PlanBuilder {
   private final List<List<Parameter>> groups = new ArrayList<>();
   private GradientClip clip = GradientClip.NONE;
   private NonFinite nonFinite = NonFinite.PASS;
-  private Average average = new Average(0.9999);
+  private List<Average> averages = List.of(new Average(0.9999));
   private MaskedStates maskedStates = MaskedStates.ZERO;
   private DType stateDType = DType.F32;
   private StateFormat stateFormat;
@@ -59,8 +59,22 @@ public final class PlanBuilder {
   }
 
   /** How the averages of parameters that have one move; decay 0.9999 by default. */
-  public PlanBuilder average(Average newAverage) {
-    average = Objects.requireNonNull(newAverage, "average");
+  public PlanBuilder average(Average average) {
+    return averages(Objects.requireNonNull(average, "average"));
+  }
+
+  /**
+   * How several averages of one parameter move, in the order in which {@link Parameter#averages}
+   * has them; each sees the parameter that the ones before it left. At most {@value
+   * PlanSpec#MAX_AVERAGES}.
+   */
+  public PlanBuilder averages(Average... newAverages) {
+    List<Average> all = List.of(newAverages);
+    if (all.isEmpty() || all.size() > PlanSpec.MAX_AVERAGES) {
+      throw new IllegalArgumentException(
+          all.size() + " averages: expected 1 to " + PlanSpec.MAX_AVERAGES);
+    }
+    averages = all;
     return this;
   }
 
@@ -144,7 +158,7 @@ public final class PlanBuilder {
    */
   public Plan build() {
     Backend chosen = backend == null ? PlanChecks.backendFor(groups) : backend;
-    PlanChecks.all(rules, groups, stateDType, chosen);
+    PlanChecks.all(rules, groups, stateDType, averages.size(), chosen);
     Engine engine = chosen.engine();
     List<Tensor> allocated = new ArrayList<>();
     List<RowDoubles> rowStates = new ArrayList<>();
@@ -187,7 +201,7 @@ public final class PlanBuilder {
               List.copyOf(entries),
               clip,
               nonFinite,
-              average,
+              averages,
               maskedStates,
               parameterRounding,
               copyRounding,

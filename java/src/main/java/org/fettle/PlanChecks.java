@@ -23,8 +23,17 @@ final class PlanChecks {
     return Backend.best();
   }
 
+  /** What messages call an average of a parameter. */
+  static String average(String name, Parameter parameter, int number) {
+    return parameter.averages().size() == 1 ? name + ".average" : name + ".average " + number;
+  }
+
   static void all(
-      List<Rule> rules, List<List<Parameter>> groups, DType stateDType, Backend backend) {
+      List<Rule> rules,
+      List<List<Parameter>> groups,
+      DType stateDType,
+      int averages,
+      Backend backend) {
     if (!stateDType.isFloating()) {
       throw new IllegalArgumentException(
           "states are " + stateDType + ": expected F32, BF16 or F16");
@@ -54,9 +63,18 @@ final class PlanChecks {
           like(name + ".copy", parameter.copy(), value);
           floating(name + ".copy", parameter.copy());
         }
-        if (parameter.average() != null) {
-          like(name + ".average", parameter.average(), value);
-          floating(name + ".average", parameter.average());
+        if (parameter.averages().size() > averages) {
+          throw new IllegalArgumentException(
+              name
+                  + " has "
+                  + parameter.averages().size()
+                  + " averages: expected at most "
+                  + averages
+                  + ", as many as the plan says how to move");
+        }
+        for (int k = 0; k < parameter.averages().size(); k++) {
+          like(average(name, parameter, k), parameter.averages().get(k), value);
+          floating(average(name, parameter, k), parameter.averages().get(k));
         }
         for (Tensor tensor : parameter.tensors()) {
           owned(name, tensor, backend);

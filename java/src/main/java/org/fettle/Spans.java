@@ -36,7 +36,9 @@ final class Spans {
   void addWritten(String name, Parameter parameter) {
     add(name, parameter.value(), true);
     add(name + ".copy", parameter.copy(), true);
-    add(name + ".average", parameter.average(), true);
+    for (int k = 0; k < parameter.averages().size(); k++) {
+      add(PlanChecks.average(name, parameter, k), parameter.averages().get(k), true);
+    }
   }
 
   /** Adds a tensor; leaves out one that is null or empty, and one whose address nobody can tell. */

@@ -20,7 +20,7 @@ final class JavaTensor implements Rule.StepContext {
   final Windows parameter;
   final Windows mask;
   final Windows copy;
-  final Windows average;
+  final Windows[] averages;
   final Windows[] states;
   final BlockWindows[] blocks;
   final int tile;
@@ -46,9 +46,9 @@ final class JavaTensor implements Rule.StepContext {
   float unscale;
   float clipValue;
   float clipFactor;
-  float averageKeep;
-  float averageTake;
-  boolean averageDue;
+  final float[] averageKeep;
+  final float[] averageTake;
+  final boolean[] averageDue;
   private double lr;
   private double ruleNorm;
 
@@ -61,7 +61,10 @@ final class JavaTensor implements Rule.StepContext {
     parameter = new Windows(entry.parameter().value());
     mask = windows(entry.parameter().mask());
     copy = windows(entry.parameter().copy());
-    average = windows(entry.parameter().average());
+    averages = entry.parameter().averages().stream().map(Windows::new).toArray(Windows[]::new);
+    averageKeep = new float[averages.length];
+    averageTake = new float[averages.length];
+    averageDue = new boolean[averages.length];
     states = entry.states().stream().map(Windows::new).toArray(Windows[]::new);
     blocks = new BlockWindows[states.length];
     int largest = JavaTile.SIZE;
@@ -118,10 +121,12 @@ final class JavaTensor implements Rule.StepContext {
     } else if (clip.norm() == GradientClip.Norm.GLOBAL) {
       clipFactor = (float) clipFactor(globalNorm, clip.maxNorm());
     }
-    double keep = plan.average().factor(step());
-    averageKeep = (float) keep;
-    averageTake = (float) (1.0 - keep);
-    averageDue = plan.average().movesAt(step());
+    for (int k = 0; k < averages.length; k++) {
+      double keep = plan.averages().get(k).factor(step());
+      averageKeep[k] = (float) keep;
+      averageTake[k] = (float) (1.0 - keep);
+      averageDue[k] = plan.averages().get(k).movesAt(step());
+    }
     ruleNorm = newRuleNorm;
     System.arraycopy(scalars, 0, nextScalars, 0, scalars.length);
     rule.coefficients(this, coefficients);

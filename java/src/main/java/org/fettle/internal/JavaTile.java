@@ -56,18 +56,9 @@ final class JavaTile {
       if (hides) {
         maskStates(tensor, at, n);
       }
-      if (tensor.average != null && tensor.averageDue) {
-        decode(tensor.average, at, n, average);
-        for (int i = 0; i < n; i++) {
-          average[i] = movingAverage(average[i], p[i], tensor.averageKeep, tensor.averageTake);
-        }
-        // An average of 16 bits is rounded to nearest: it has no policy of its own.
-        encode(tensor, tensor.average, Rounding.NEAREST, ROUND_AVERAGE, at, n, average);
-        if (tensor.plan.average().pulls()) {
-          System.arraycopy(average, 0, p, 0, n);
-          if (tensor.mask != null) {
-            applyMask(tensor.mask, at, n, p);
-          }
+      for (int k = 0; k < tensor.averages.length; k++) {
+        if (tensor.averageDue[k]) {
+          moveAverage(tensor, k, at, n);
         }
       }
       if (tensor.copy != null) {
@@ -87,6 +78,21 @@ final class JavaTile {
             at,
             n,
             state[k]);
+      }
+    }
+  }
+
+  private void moveAverage(JavaTensor tensor, int k, long at, int n) {
+    decode(tensor.averages[k], at, n, average);
+    for (int i = 0; i < n; i++) {
+      average[i] = movingAverage(average[i], p[i], tensor.averageKeep[k], tensor.averageTake[k]);
+    }
+    // An average of 16 bits is rounded to nearest: it has no policy of its own.
+    encode(tensor, tensor.averages[k], Rounding.NEAREST, ROUND_AVERAGE, at, n, average);
+    if (tensor.plan.averages().get(k).pulls()) {
+      System.arraycopy(average, 0, p, 0, n);
+      if (tensor.mask != null) {
+        applyMask(tensor.mask, at, n, p);
       }
     }
   }

@@ -26,11 +26,7 @@ final class PlanLayout {
   static final int PLAN_CLIP_VALUE = offset();
   static final int PLAN_LOSS_SCALE = offset();
   static final int PLAN_SEED = offset();
-  static final int PLAN_AVERAGE_DECAY = offset();
-  static final int PLAN_AVERAGE_WARMUP = offset();
-  static final int PLAN_AVERAGE_WARMUP_STEPS = offset();
-  static final int PLAN_AVERAGE_WARMUP_RATIO = offset();
-  static final int PLAN_AVERAGE_INTERVAL = offset();
+  static final int PLAN_AVERAGE = offset();
   static final int PLAN_GRADIENT_NORM = offset();
   static final int PLAN_RULE_NORM = offset();
   static final int PLAN_TENSOR_SUMS = offset();

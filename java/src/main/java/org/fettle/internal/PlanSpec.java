@@ -19,7 +19,7 @@ import org.fettle.Tensor;
  * @param tensors all parameters, groups one behind the other
  * @param clip limits on the gradients
  * @param nonFinite what a non-finite gradient does
- * @param average the moving average, also where no parameter has one
+ * @param averages how the averages of a parameter move, also where none has one
  * @param maskedStates what becomes of states where a pruning mask is 0
  * @param parameterRounding how parameters of 16 bits are rounded
  * @param copyRounding how low-precision copies are rounded
@@ -33,7 +33,7 @@ public record PlanSpec(
     List<Entry> tensors,
     GradientClip clip,
     NonFinite nonFinite,
-    Average average,
+    List<Average> averages,
     MaskedStates maskedStates,
     Rounding parameterRounding,
     Rounding copyRounding,
@@ -49,6 +49,9 @@ public record PlanSpec(
 
   /** States that a rule may keep: tiles have room for so many. */
   public static final int MAX_STATES = 4;
+
+  /** Averages that may ride on the step of one parameter. */
+  public static final int MAX_AVERAGES = 4;
 
   /** Scalars that a rule may keep per tensor. */
   public static final int MAX_SCALARS = 4;

@@ -14,6 +14,7 @@ import org.fettle.Tensor;
 /** A plan's tables in native memory, as {@code native/include/fettle/plan.h} describes them. */
 final class PlanTable implements AutoCloseable {
   private static final int MAX_SUMS = 4;
+  private static final int AVERAGE_BYTES = 40;
   private static final int MAX_ROW_COEFFICIENTS = 2;
   private static final int DTYPE_NONE = 255;
 
@@ -80,7 +81,9 @@ final class PlanTable implements AutoCloseable {
     table.putDouble(PlanLayout.PLAN_LOSS_SCALE, 1);
     table.putDouble(PlanLayout.PLAN_GRADIENT_NORM, Double.NaN);
     putClip(plan.clip());
-    putAverage(plan.average());
+    for (int k = 0; k < plan.averages().size(); k++) {
+      putAverage(PlanLayout.PLAN_AVERAGE + k * AVERAGE_BYTES, plan.averages().get(k));
+    }
     putTensors();
     for (int group = 0; group < groups; group++) {
       putGroup(groupAt(group), plan.rules().get(group));
@@ -97,12 +100,13 @@ final class PlanTable implements AutoCloseable {
     table.putDouble(PlanLayout.PLAN_CLIP_VALUE, clip.value());
   }
 
-  private void putAverage(Average average) {
-    table.putDouble(PlanLayout.PLAN_AVERAGE_DECAY, average.nativeDecay());
-    table.putLong(PlanLayout.PLAN_AVERAGE_WARMUP, average.warmup().code());
-    table.putDouble(PlanLayout.PLAN_AVERAGE_WARMUP_STEPS, (double) average.warmupSteps());
-    table.putDouble(PlanLayout.PLAN_AVERAGE_WARMUP_RATIO, average.warmupRatio());
-    table.putLong(PlanLayout.PLAN_AVERAGE_INTERVAL, average.interval());
+  /** The fields of a fettle_average, each of eight bytes. */
+  private void putAverage(int at, Average average) {
+    table.putDouble(at, average.nativeDecay());
+    table.putLong(at + 8, average.warmup().code());
+    table.putDouble(at + 16, (double) average.warmupSteps());
+    table.putDouble(at + 24, average.warmupRatio());
+    table.putLong(at + 32, average.interval());
   }
 
   private void putGroup(int at, Rule rule) {
@@ -123,7 +127,11 @@ final class PlanTable implements AutoCloseable {
       putOperand(at + PlanLayout.TENSOR_PARAMETER, parameter.value(), plan.parameterRounding());
       putOperand(at + PlanLayout.TENSOR_COPY, parameter.copy(), plan.copyRounding());
       // An average of 16 bits is rounded to nearest: it has no policy of its own.
-      putOperand(at + PlanLayout.TENSOR_AVERAGE, parameter.average(), Rounding.NEAREST);
+      for (int k = 0; k < PlanSpec.MAX_AVERAGES; k++) {
+        Tensor average = k < parameter.averages().size() ? parameter.averages().get(k) : null;
+        int operand = at + PlanLayout.TENSOR_AVERAGE + k * PlanLayout.OPERAND_BYTES;
+        putOperand(operand, average, Rounding.NEAREST);
+      }
       for (int k = 0; k < entry.states().size(); k++) {
         int state = at + PlanLayout.TENSOR_STATE + k * PlanLayout.OPERAND_BYTES;
         putOperand(state, entry.states().get(k), plan.stateRounding());

@@ -100,7 +100,7 @@ abstract class StepObject implements AutoCloseable {
       throw new IllegalArgumentException(name + " has no gradient: expected one");
     }
     checks.readsLike(name + ".gradient", parameter.gradient(), parameter.value());
-    if (parameter.mask() != null || parameter.copy() != null || parameter.average() != null) {
+    if (parameter.mask() != null || parameter.copy() != null || !parameter.averages().isEmpty()) {
       throw new IllegalArgumentException(
           name + " has a mask, copy or average: expected none, only plans have them");
     }

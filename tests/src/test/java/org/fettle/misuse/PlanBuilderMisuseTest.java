@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import org.fettle.Average;
 import org.fettle.Backend;
 import org.fettle.DType;
 import org.fettle.Device;
@@ -38,10 +39,11 @@ class PlanBuilderMisuseTest {
   @Misuses({
     "PlanBuilder.build()",
     "Parameter.of(Tensor, Tensor)",
-    "Parameter.new(String, Tensor, Tensor, Tensor, Tensor, Tensor)",
+    "Parameter.new(String, Tensor, Tensor, Tensor, Tensor, List)",
     "Parameter.withMask(Tensor)",
     "Parameter.withCopy(Tensor)",
     "Parameter.withAverage(Tensor)",
+    "Parameter.withAverages(Tensor[])",
     "Parameter.named(String)"
   })
   void formatsAndShapes(Backend backend) {
@@ -49,7 +51,26 @@ class PlanBuilderMisuseTest {
       Parameter good = subject.parameter();
       Tensor value = subject.value;
       Refusal.ofNull(() -> Parameter.of(null, subject.gradient));
-      Refusal.ofNull(() -> new Parameter("x", null, null, null, null, null));
+      Refusal.ofNull(() -> new Parameter("x", null, null, null, null, List.of()));
+      Refusal.ofNull(() -> new Parameter("x", value, null, null, null, null));
+      Refusal.ofNull(() -> good.withAverages((Tensor) null));
+      refused(
+          subject,
+          good.withAverages(subject.average, subject.tensor(5, DType.F32)),
+          "tensor 0 (weights) has 2 averages: expected at most 1");
+      Refusal.ofArgument(
+          () ->
+              plan(subject, good.withAverages(subject.average, subject.average))
+                  .averages(new Average(0.9), new Average(0.99))
+                  .build(),
+          "(weights).average 1 overlaps",
+          "(weights).average 0");
+      Refusal.ofArgument(
+          () ->
+              plan(subject, good.withAverages(subject.average, subject.tensor(5, DType.BIT)))
+                  .averages(new Average(0.9), new Average(0.99))
+                  .build(),
+          "tensor 0 (weights).average 1 is BIT");
       refused(
           subject,
           Parameter.of(subject.mask, null),
@@ -205,6 +226,7 @@ class PlanBuilderMisuseTest {
     "PlanBuilder.nonFinite(NonFinite)",
     "PlanBuilder.maskedStates(MaskedStates)",
     "PlanBuilder.average(Average)",
+    "PlanBuilder.averages(Average[])",
     "PlanBuilder.states(DType, Rounding)",
     "PlanBuilder.rounding(Rounding)",
     "PlanBuilder.copyRounding(Rounding)",
@@ -224,6 +246,11 @@ class PlanBuilderMisuseTest {
       Refusal.ofNull(() -> builder.clip(null));
       Refusal.ofNull(() -> builder.nonFinite(null));
       Refusal.ofNull(() -> builder.average(null));
+      Refusal.ofNull(() -> builder.averages((Average) null));
+      Average rule = new Average(0.9);
+      Refusal.ofArgument(builder::averages, "0 averages: expected 1 to 4");
+      Refusal.ofArgument(
+          () -> builder.averages(rule, rule, rule, rule, rule), "5 averages: expected 1 to 4");
       Refusal.ofNull(() -> builder.maskedStates(null));
       Refusal.ofNull(() -> builder.states(null, Rounding.NEAREST));
       Refusal.ofNull(() -> builder.states(DType.F32, null));

@@ -3,6 +3,7 @@ package org.fettle.misuse;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.zip.CRC32C;
 import org.fettle.Backend;
 import org.fettle.DType;
@@ -62,7 +63,7 @@ final class Subject implements AutoCloseable {
   }
 
   Parameter parameter() {
-    return new Parameter("weights", value, gradient, mask, copy, average);
+    return new Parameter("weights", value, gradient, mask, copy, List.of(average));
   }
 
   PlanBuilder builder(Rule rule) {

@@ -10,6 +10,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinTask;
+import java.util.stream.Stream;
 import org.fettle.Backend;
 import org.fettle.Parameter;
 import org.fettle.Plan;
@@ -231,7 +232,7 @@ final class SameBitsRun implements AutoCloseable {
                     later ? null : view(tensor.gradient(), tensor.shape()),
                     view(tensor.mask(), tensor.shape()),
                     view(tensor.copy(), tensor.shape()),
-                    view(tensor.average(), tensor.shape())));
+                    Stream.ofNullable(view(tensor.average(), tensor.shape())).toList()));
       }
       PlanBuilder builder = Plan.builder().group(test.rule(), groups.get(0));
       if (!groups.get(1).isEmpty()) {
