@@ -96,6 +96,7 @@ part_suite() {
     org.fettle.sparsity.HalfProductTest org.fettle.sparsity.CsrLibraryTest \
     org.fettle.internal.algebra.AlgebraTest org.fettle.steps.StepAccuracyTest \
     org.fettle.steps.StepBitsTest org.fettle.averages.AverageProfilesTest org.fettle.merge.MergeBitsTest \
+    org.fettle.averages.SeveralAveragesTest org.fettle.steps.StoredStatesTest \
     org.fettle.internal.PrimitiveBitsTest org.fettle.samebits.SameBitsTest
 }
 
