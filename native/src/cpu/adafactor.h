@@ -119,15 +119,15 @@ struct CpuKernel<AdafactorSums> {
 struct AdafactorRun {
   using Update = AdafactorUpdate;
 
+  Vector row;
   Array gradient;
   Array second;
-  Vector row;
   const float* columns;  // the factors of the row's columns
   int64_t first, end;
 
   FETTLE_FN AdafactorRun at(const fettle_call& call, int64_t i) {
-    AdafactorRun run = {
-        arrayIn(call, Update::gradient), arrayIn(call, Update::second), Vector(0.0f), nullptr, 0, INT64_MAX};
+    AdafactorRun run = {Vector(0.0f), arrayIn(call, Update::gradient), arrayIn(call, Update::second), nullptr, 0,
+                        INT64_MAX};
     if (run.second.data != nullptr) return run;
     const int64_t length = call.integer[Update::columns];
     const int64_t number = i / length;
