@@ -106,7 +106,7 @@ record Shape(List<Pass> passes) {
       passes.add(new Pass(List.of(new Stream("gradient", storage.gradient, Use.READ))));
     }
     for (int k = 0; k < rule.gathers(); k++) {
-      passes.add(new Pass(rule(rule, storage, Use.READ)));
+      passes.add(new Pass(gathered(rule, storage, k)));
     }
     List<Stream> update = rule(rule, storage, Use.IN_PLACE);
     switch (workload.extra()) {
@@ -117,6 +117,19 @@ record Shape(List<Pass> passes) {
     }
     passes.add(new Pass(update));
     return new Shape(passes);
+  }
+
+  /** A gather reads what its terms depend on. */
+  private static List<Stream> gathered(Rule rule, Workload.Storage storage, int gather) {
+    List<Stream> all = rule(rule, storage, Use.READ);
+    List<Boolean> read = Gathered.by(rule, gather);
+    List<Stream> streams = new ArrayList<>();
+    for (int k = 0; k < all.size(); k++) {
+      if (read.get(k)) {
+        streams.add(all.get(k));
+      }
+    }
+    return streams;
   }
 
   private static List<Stream> rule(Rule rule, Workload.Storage storage, Use use) {
