@@ -156,8 +156,8 @@ class SeededFaultTest {
           new Fault(
               "an average that never rests",
               "internal/JavaTile.java",
-              "tensor.average != null && tensor.averageDue",
-              "tensor.average != null"),
+              "if (tensor.averageDue[k]) {",
+              "if (tensor.averages[k] != null) {"),
           new Fault(
               "nine rounds of ten (Philox)", "internal/Philox.java", "round < 10", "round < 9"));
 
