@@ -17,7 +17,7 @@ namespace FETTLE_TIER {
 struct Frugal {
   enum Array { parameter, gradient, first, second, place };
   enum Integer { elements, columns, selected, selection, rule };
-  enum Selection { everything, nothing, byColumn, byRow, byElement };
+  enum Selection { nothing, byColumn, byRow, byElement };
   enum Rule { none, signs, identity };
   enum Number { decay, beta1, oneMinusBeta1, beta2, oneMinusBeta2, minusStepSize, eps, minusOther };
 
@@ -25,7 +25,6 @@ struct Frugal {
   FETTLE_FN int64_t momentOf(const fettle_call& call, const int32_t* places, int64_t i) {
     const int64_t width = call.integer[columns];
     switch (call.integer[selection]) {
-      case everything: return i;
       case byColumn: {
         const int64_t at = places[i % width];
         return at < 0 ? -1 : i / width * call.integer[selected] + at;

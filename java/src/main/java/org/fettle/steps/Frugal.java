@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import org.fettle.Backend;
 import org.fettle.DType;
@@ -28,8 +27,7 @@ import org.fettle.internal.Operand;
  * of them, which may be none. The choice is the first part of a random permutation, or the
  * caller's. F32; the same bits on every backend. Source: arXiv:2411.07837; fzmushko/FRUGAL.
  */
-public final class Frugal extends SavedStep {
-  private final FrugalOptions options;
+public final class Frugal extends FrugalStep {
   private final Choice choice;
   private final long seed;
   private final Parameter parameter;
@@ -42,9 +40,6 @@ public final class Frugal extends SavedStep {
   private final Unpacking.Unpacked firstFloats;
   private final Unpacking.Unpacked secondFloats;
   private final Tensor place;
-  private long calls;
-  private long counter;
-  private boolean chosen;
 
   /** What is chosen. */
   public enum Choice {
@@ -84,8 +79,7 @@ public final class Frugal extends SavedStep {
       Choice choice,
       long seed,
       Parameter parameter) {
-    super(backend, "frugal", storage);
-    this.options = Objects.requireNonNull(options, "options");
+    super(backend, "frugal", storage, options);
     this.choice = Objects.requireNonNull(choice, "choice");
     this.seed = seed;
     this.parameter = parameter;
@@ -120,11 +114,6 @@ public final class Frugal extends SavedStep {
     place = keep(label, "place", allocate(DType.I32, extent));
   }
 
-  /** Whether the next step makes a choice. */
-  public boolean isChoiceDue() {
-    return calls % options.updateGap() == 0;
-  }
-
   /** How many are chosen. */
   public int selected() {
     return selected;
@@ -152,9 +141,7 @@ public final class Frugal extends SavedStep {
     }
     enter();
     try {
-      if (!isChoiceDue()) {
-        throw new IllegalStateException("no choice is due: expected one every updateGap steps");
-      }
+      expectDue();
       put(places);
     } finally {
       leave();
@@ -166,12 +153,11 @@ public final class Frugal extends SavedStep {
         ByteBuffer.allocateDirect(places.length * Integer.BYTES).order(ByteOrder.nativeOrder());
     buffer.asIntBuffer().put(places);
     engine.write(place, 0, buffer);
+    chose(options.resetStatistics());
     if (options.resetStatistics()) {
-      counter = 0;
       clear(first);
       clear(second);
     }
-    chosen = true;
   }
 
   /** One step with the learning rate of the options. */
@@ -184,18 +170,16 @@ public final class Frugal extends SavedStep {
     Range.nonNegative("lr", lr);
     enter();
     try {
-      if (isChoiceDue() && !chosen) {
+      if (mustChoose()) {
         int[] places = new int[extent];
         Arrays.fill(places, -1);
-        int[] numbers = new Permutations(seed, calls / options.updateGap()).first(extent, selected);
+        int[] numbers = new Permutations(seed, choiceNumber()).first(extent, selected);
         for (int i = 0; i < numbers.length; i++) {
           places[numbers[i]] = i;
         }
         put(places);
       }
-      chosen = false;
-      calls++;
-      counter++;
+      long j = begin();
       int selection =
           switch (choice) {
             case COLUMNS -> FrugalCall.COLUMNS;
@@ -206,7 +190,7 @@ public final class Frugal extends SavedStep {
           engine,
           options,
           lr,
-          counter,
+          j,
           selection,
           columns,
           selected,
@@ -231,18 +215,5 @@ public final class Frugal extends SavedStep {
   /** The second moments of what is chosen: a view that lives as long as this. */
   public Tensor secondMoment() {
     return open(second.tensor());
-  }
-
-  @Override
-  Map<String, Double> scalars() {
-    return Map.of(
-        "calls", (double) calls, "counter", (double) counter, "chosen", chosen ? 1.0 : 0.0);
-  }
-
-  @Override
-  void restore(Map<String, Double> scalars) {
-    calls = scalars.get("calls").longValue();
-    counter = scalars.get("counter").longValue();
-    chosen = scalars.get("chosen") != 0;
   }
 }

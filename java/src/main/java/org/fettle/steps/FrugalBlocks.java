@@ -1,7 +1,6 @@
 package org.fettle.steps;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -23,8 +22,7 @@ import org.fettle.internal.Primitive;
  * moments and counters anew, also of those that are chosen again. The arithmetic is {@link
  * Frugal}'s. F32; the same bits on every backend. Source: arXiv:2411.07837; fzmushko/FRUGAL.
  */
-public final class FrugalBlocks extends SavedStep {
-  private final FrugalOptions options;
+public final class FrugalBlocks extends FrugalStep {
   private final Order order;
   private final long seed;
   private final List<Parameter> parameters;
@@ -33,9 +31,6 @@ public final class FrugalBlocks extends SavedStep {
   private final List<BatchRunner> updates = new ArrayList<>();
   private final int count;
   private boolean[] active;
-  private long calls;
-  private long counter;
-  private boolean chosen;
 
   /** In which order tensors take their turns. */
   public enum Order {
@@ -67,8 +62,7 @@ public final class FrugalBlocks extends SavedStep {
       Order order,
       long seed,
       List<Parameter> parameters) {
-    super(backend, "frugal_blocks", storage);
-    this.options = Objects.requireNonNull(options, "options");
+    super(backend, "frugal_blocks", storage, options);
     this.order = Objects.requireNonNull(order, "order");
     this.seed = seed;
     this.parameters = List.copyOf(parameters);
@@ -97,11 +91,6 @@ public final class FrugalBlocks extends SavedStep {
     active = new boolean[parameters.size()];
   }
 
-  /** Whether the next step makes a choice. */
-  public boolean isChoiceDue() {
-    return calls % options.updateGap() == 0;
-  }
-
   /**
    * The choice of the next step; takes the place of the order's.
    *
@@ -114,9 +103,7 @@ public final class FrugalBlocks extends SavedStep {
     }
     enter();
     try {
-      if (!isChoiceDue()) {
-        throw new IllegalStateException("no choice is due: expected one every updateGap steps");
-      }
+      expectDue();
       take(newActive.clone());
     } finally {
       leave();
@@ -125,14 +112,13 @@ public final class FrugalBlocks extends SavedStep {
 
   private void take(boolean[] newActive) {
     active = newActive;
-    counter = 0;
+    chose(true);
     for (int i = 0; i < active.length; i++) {
       if (active[i]) {
         clear(first.get(i));
         clear(second.get(i));
       }
     }
-    chosen = true;
   }
 
   /** The choice that the order makes, of the number that it has. */
@@ -170,22 +156,20 @@ public final class FrugalBlocks extends SavedStep {
     Range.nonNegative("lr", lr);
     enter();
     try {
-      if (isChoiceDue() && !chosen) {
-        take(next(calls / options.updateGap()));
+      if (mustChoose()) {
+        take(next(choiceNumber()));
       }
-      chosen = false;
-      calls++;
-      counter++;
+      long j = begin();
       for (int i = 0; i < active.length; i++) {
         if (active[i]) {
-          update(updates.get(i), lr);
+          update(updates.get(i), lr, j);
           continue;
         }
         FrugalCall.run(
             engine,
             options,
             lr,
-            counter,
+            j,
             FrugalCall.NOTHING,
             1,
             0,
@@ -201,8 +185,8 @@ public final class FrugalBlocks extends SavedStep {
     }
   }
 
-  private void update(BatchRunner update, double lr) {
-    double[] size = FrugalCall.sizes(options, lr, counter);
+  private void update(BatchRunner update, double lr, long j) {
+    double[] size = FrugalCall.sizes(options, lr, j);
     factors(
         update,
         1,
@@ -224,10 +208,7 @@ public final class FrugalBlocks extends SavedStep {
 
   @Override
   Map<String, Double> scalars() {
-    Map<String, Double> scalars = new LinkedHashMap<>();
-    scalars.put("calls", (double) calls);
-    scalars.put("counter", (double) counter);
-    scalars.put("chosen", chosen ? 1.0 : 0.0);
+    Map<String, Double> scalars = super.scalars();
     for (int i = 0; i < active.length; i++) {
       scalars.put("active." + i, active[i] ? 1.0 : 0.0);
     }
@@ -236,9 +217,7 @@ public final class FrugalBlocks extends SavedStep {
 
   @Override
   void restore(Map<String, Double> scalars) {
-    calls = scalars.get("calls").longValue();
-    counter = scalars.get("counter").longValue();
-    chosen = scalars.get("chosen") != 0;
+    super.restore(scalars);
     for (int i = 0; i < active.length; i++) {
       active[i] = scalars.get("active." + i) != 0;
     }

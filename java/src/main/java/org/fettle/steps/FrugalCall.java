@@ -8,11 +8,10 @@ import org.fettle.internal.kernels.StepKernels;
 
 /** The call of FRUGAL's kernel. */
 final class FrugalCall {
-  static final int EVERYTHING = 0;
-  static final int NOTHING = 1;
-  static final int COLUMNS = 2;
-  static final int ROWS = 3;
-  static final int ELEMENTS = 4;
+  static final int NOTHING = 0;
+  static final int COLUMNS = 1;
+  static final int ROWS = 2;
+  static final int ELEMENTS = 3;
 
   private FrugalCall() {}
 

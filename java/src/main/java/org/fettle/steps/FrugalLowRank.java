@@ -1,7 +1,6 @@
 package org.fettle.steps;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.fettle.Backend;
@@ -31,8 +30,7 @@ import org.fettle.internal.algebra.Products;
  * on every backend for the same s. Where g lies in the subspace the sign of what is left is noise.
  * Within 2e-4. Source: arXiv:2411.07837; fzmushko/FRUGAL.
  */
-public final class FrugalLowRank extends SavedStep {
-  private final FrugalOptions options;
+public final class FrugalLowRank extends FrugalStep {
   private final Kind kind;
   private final long seed;
   private final Parameter parameter;
@@ -52,9 +50,6 @@ public final class FrugalLowRank extends SavedStep {
   private final BatchRunner update;
   private Matrix left;
   private Matrix right;
-  private long calls;
-  private long counter;
-  private boolean chosen;
 
   /** How the projector comes about. */
   public enum Kind {
@@ -111,8 +106,7 @@ public final class FrugalLowRank extends SavedStep {
       Side side,
       long seed,
       Parameter parameter) {
-    super(backend, "frugal_low_rank", storage);
-    this.options = Objects.requireNonNull(options, "options");
+    super(backend, "frugal_low_rank", storage, options);
     this.kind = Objects.requireNonNull(kind, "kind");
     Objects.requireNonNull(side, "side");
     this.seed = seed;
@@ -175,11 +169,6 @@ public final class FrugalLowRank extends SavedStep {
                     stored)));
   }
 
-  /** Whether the next step makes a projector. */
-  public boolean isChoiceDue() {
-    return calls % options.updateGap() == 0;
-  }
-
   /** The rank r. */
   public int rank() {
     return rank;
@@ -207,9 +196,7 @@ public final class FrugalLowRank extends SavedStep {
     checkFactor("right", newRight, rightSide, columns);
     enter();
     try {
-      if (!isChoiceDue()) {
-        throw new IllegalStateException("no choice is due: expected one every updateGap steps");
-      }
+      expectDue();
       take(
           leftSide ? new Matrix(rows, rank, newLeft.clone()) : null,
           rightSide ? new Matrix(rank, columns, newRight.clone()) : null);
@@ -232,12 +219,11 @@ public final class FrugalLowRank extends SavedStep {
   private void take(Matrix newLeft, Matrix newRight) {
     left = newLeft;
     right = newRight;
+    chose(options.resetStatistics());
     if (options.resetStatistics()) {
-      counter = 0;
       clear(first);
       clear(second);
     }
-    chosen = true;
   }
 
   private void draw() {
@@ -245,7 +231,7 @@ public final class FrugalLowRank extends SavedStep {
     for (int i = 0; i < rank; i++) {
       largest[i] = i;
     }
-    Permutations draws = new Permutations(seed, calls / options.updateGap());
+    Permutations draws = new Permutations(seed, choiceNumber());
     if (kind == Kind.SVD) {
       Algebra.Singular singular =
           products.algebra().singular(Matrix.of(engine, parameter.gradient(), rows, columns));
@@ -280,17 +266,15 @@ public final class FrugalLowRank extends SavedStep {
     Range.nonNegative("lr", lr);
     enter();
     try {
-      if (isChoiceDue() && !chosen) {
+      if (mustChoose()) {
         draw();
       }
-      chosen = false;
-      calls++;
-      counter++;
+      long j = begin();
       Matrix g = Matrix.of(engine, parameter.gradient(), rows, columns);
       Matrix s = rightSide ? products.multiply(g, false, right, true) : g;
       s = leftSide ? products.multiply(left, true, s, false) : s;
       s.writeTo(engine, subspace);
-      double[] size = FrugalCall.sizes(options, lr, counter);
+      double[] size = FrugalCall.sizes(options, lr, j);
       factors(
           direction,
           1,
@@ -334,18 +318,5 @@ public final class FrugalLowRank extends SavedStep {
   @Override
   Stream<Matrix> matrices() {
     return Stream.of(left, right);
-  }
-
-  @Override
-  Map<String, Double> scalars() {
-    return Map.of(
-        "calls", (double) calls, "counter", (double) counter, "chosen", chosen ? 1.0 : 0.0);
-  }
-
-  @Override
-  void restore(Map<String, Double> scalars) {
-    calls = scalars.get("calls").longValue();
-    counter = scalars.get("counter").longValue();
-    chosen = scalars.get("chosen") != 0;
   }
 }

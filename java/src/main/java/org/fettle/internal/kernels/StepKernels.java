@@ -31,10 +31,10 @@ public final class StepKernels {
   public static final Kernel AXIS_NORM = new Kernel("axis_norm", StepKernels::axisNorm);
 
   /**
-   * FRUGAL, one unit per chunk. Arrays: p, g, m, v (F32), place (I32; null for everything or
-   * nothing). Integers: elements, columns, selected, selection (0 everything, 1 nothing, 2 columns,
-   * 3 rows, 4 elements), rule (0 none, 1 sign, 2 identity). Numbers: decay, beta1, 1 - beta1,
-   * beta2, 1 - beta2, -a, eps, -b.
+   * FRUGAL, one unit per chunk. Arrays: p, g, m, v (F32), place (I32); the last three are null for
+   * nothing. Integers: elements, columns, selected, selection (0 nothing, 1 columns, 2 rows, 3
+   * elements), rule (0 none, 1 sign, 2 identity). Numbers: decay, beta1, 1 - beta1, beta2, 1 -
+   * beta2, -a, eps, -b.
    */
   public static final Kernel FRUGAL = new Kernel("frugal", StepKernels::frugal);
 
@@ -115,7 +115,7 @@ public final class StepKernels {
     int selection = (int) call.integer(3);
     long width = call.integer(1);
     int[] places = new int[CHUNK];
-    if (selection == 2 || selection == 3) {
+    if (selection == 1 || selection == 2) {
       places = new int[Math.toIntExact(call.elements(4))];
       runs.read(call.array(4), 0, places, places.length);
     }
@@ -130,23 +130,22 @@ public final class StepKernels {
       int n = (int) Math.min(CHUNK, call.integer(0) - start);
       call.array(0).getFloats(start, p, n);
       call.array(1).getFloats(start, g, n);
-      if (selection == 4) {
+      if (selection == 3) {
         call.array(4).getInts(start, places, n);
       }
       for (int k = 0; k < n; k++) {
         long i = start + k;
         long at =
             switch (selection) {
-              case 0 -> i;
-              case 2 ->
+              case 1 ->
                   places[(int) (i % width)] < 0
                       ? -1
                       : i / width * call.integer(2) + places[(int) (i % width)];
-              case 3 ->
+              case 2 ->
                   places[(int) (i / width)] < 0
                       ? -1
                       : places[(int) (i / width)] * width + i % width;
-              case 4 -> places[k];
+              case 3 -> places[k];
               default -> -1;
             };
         float old = p[k] * c[0];
