@@ -187,7 +187,7 @@ abstract class SavedStep extends StepObject {
   }
 
   private interface FileWork {
-    void with(StepFile file) throws IOException;
+    void with(StepFile file, List<Tensor> lent) throws IOException;
   }
 
   /** Lends tensors to the matrices, so that the file sees tensors only. */
@@ -207,14 +207,7 @@ abstract class SavedStep extends StepObject {
         }
         value.writeTo(engine, tensor);
       }
-      work.with(new StepFile(engine, kind, all, formats(), scalars().keySet()));
-      for (int i = 0; i < lent.size(); i++) {
-        Matrix value = matrices.get(i).value.get();
-        matrices
-            .get(i)
-            .change
-            .accept(Matrix.of(engine, lent.get(i), value.rows(), value.columns()));
-      }
+      work.with(new StepFile(engine, kind, all, formats(), scalars().keySet()), lent);
     } finally {
       lent.forEach(engine::release);
       leave();
@@ -229,7 +222,7 @@ abstract class SavedStep extends StepObject {
    */
   public final void save(Path file) throws IOException {
     Objects.requireNonNull(file, "file");
-    withFile(contents -> contents.write(file, steps, scalars()));
+    withFile((contents, lent) -> contents.write(file, steps, scalars()));
   }
 
   /**
@@ -241,10 +234,15 @@ abstract class SavedStep extends StepObject {
   public final void load(Path file) throws IOException {
     Objects.requireNonNull(file, "file");
     withFile(
-        contents -> {
+        (contents, lent) -> {
           StepFile.Loaded loaded = contents.load(file);
           steps = loaded.steps();
           restore(loaded.scalars());
+          for (int i = 0; i < lent.size(); i++) {
+            Matrix old = matrices.get(i).value.get();
+            Matrix read = Matrix.of(engine, lent.get(i), old.rows(), old.columns());
+            matrices.get(i).change.accept(read);
+          }
         });
   }
 }

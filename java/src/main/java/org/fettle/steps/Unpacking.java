@@ -1,6 +1,7 @@
 package org.fettle.steps;
 
 import java.util.List;
+import org.fettle.DType;
 import org.fettle.Tensor;
 import org.fettle.internal.Batch;
 import org.fettle.internal.BatchRunner;
@@ -73,7 +74,7 @@ final class Unpacking {
 
   /** For what reads F32 only. */
   Unpacked f32(Operand stored, long... shape) {
-    boolean plain = stored.companion() == null && stored.tensor().dtype() == org.fettle.DType.F32;
+    boolean plain = stored.companion() == null && stored.tensor().dtype() == DType.F32;
     return new Unpacked(stored, plain, shape);
   }
 }
