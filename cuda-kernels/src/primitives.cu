@@ -87,31 +87,13 @@ FETTLE_DEVICE void elementsOf(const BatchTables& tables, const fettle_item& item
         Quad out[P::outputs + 1];
         FETTLE_UNROLL
         for (int j = 0; j < P::inputs; j++) in[j] = decode(raw[f][j], item.array[j].dtype);
-        FETTLE_UNROLL
-        for (int k = 0; k < quadElements; k++) {
-          float x[P::inputs];
-          float y[P::outputs + 1];
-          Terms<float> terms;
-          FETTLE_UNROLL
-          for (int j = 0; j < P::inputs; j++) x[j] = in[j].value[k];
-          P::apply(c, x, y, terms);
-          FETTLE_UNROLL
-          for (int j = 0; j < P::outputs; j++) out[j].value[k] = y[j];
-          FETTLE_UNROLL
-          for (int j = 0; j < P::sums; j++) {
-            if (part.holds(k)) take<P>(lane[j][k], terms, j);
-          }
-        }
+        applyQuad<P>(c, in, part, out, lane);
         FETTLE_UNROLL
         for (int j = 0; j < P::outputs; j++) storeNearest(item.array[P::inputs + j], at, part, out[j]);
       }
     }
   }
-  FETTLE_UNROLL
-  for (int j = 0; j < P::sums; j++) {
-    const double sum = P::maximum ? warpLargest(lane[j]) : warpTree(lane[j]);
-    if (threadIdx.x % warpThreads == 0) tables.sums[j * tables.sumCount + item.first_sum + chunk] = sum;
-  }
+  storeSums<P>(tables, item, chunk, lane);
 }
 
 template <class P>

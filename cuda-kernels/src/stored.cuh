@@ -93,13 +93,9 @@ FETTLE_DEVICE_CALLED void storeStored(const fettle_operand& operand, int64_t fir
   if (!isLong && offset == block << place.shift) storeGlobal(place.scales + block, encoded.scale);
 }
 
-// The primitive's outputs at a quad, 0 where there is no element; its terms are added to the lanes unless those are null.
+// The primitive on a quad: its outputs, 0 where there is no element; its terms are added to the lanes unless those are null.
 template <class P>
-FETTLE_DEVICE void evaluate(const fettle_item& item, const float* c, int64_t first, int offset, Part part, Quad* out,
-                            double (*lane)[lanesPerThread]) {
-  Quad in[P::inputs];
-  FETTLE_UNROLL
-  for (int j = 0; j < P::inputs; j++) in[j] = loadStored(item.array[j], first, offset, part);
+FETTLE_DEVICE void applyQuad(const float* c, const Quad* in, Part part, Quad* out, double (*lane)[lanesPerThread]) {
   FETTLE_UNROLL
   for (int k = 0; k < quadElements; k++) {
     float x[P::inputs];
@@ -114,6 +110,27 @@ FETTLE_DEVICE void evaluate(const fettle_item& item, const float* c, int64_t fir
     FETTLE_UNROLL
     for (int j = 0; j < P::sums; j++) take<P>(lane[j][k], terms, j);
   }
+}
+
+// What the lanes of a chunk come to, by a warp.
+template <class P>
+FETTLE_DEVICE void storeSums(const BatchTables& tables, const fettle_item& item, int64_t chunk,
+                             double (*lane)[lanesPerThread]) {
+  FETTLE_UNROLL
+  for (int j = 0; j < P::sums; j++) {
+    const double sum = P::maximum ? warpLargest(lane[j]) : warpTree(lane[j]);
+    if (threadIdx.x % warpThreads == 0) tables.sums[j * tables.sumCount + item.first_sum + chunk] = sum;
+  }
+}
+
+// The primitive's outputs at a quad, 0 where there is no element; its terms are added to the lanes unless those are null.
+template <class P>
+FETTLE_DEVICE void evaluate(const fettle_item& item, const float* c, int64_t first, int offset, Part part, Quad* out,
+                            double (*lane)[lanesPerThread]) {
+  Quad in[P::inputs];
+  FETTLE_UNROLL
+  for (int j = 0; j < P::inputs; j++) in[j] = loadStored(item.array[j], first, offset, part);
+  applyQuad<P>(c, in, part, out, lane);
 }
 
 template <class P>
@@ -165,11 +182,7 @@ FETTLE_DEVICE void storedElementsOf(const BatchTables& tables, const fettle_item
       storeGlobal(placeOf(written[j], first).scales + from / span, encoded.scale);
     }
   }
-  FETTLE_UNROLL
-  for (int j = 0; j < P::sums; j++) {
-    const double sum = P::maximum ? warpLargest(lane[j]) : warpTree(lane[j]);
-    if (threadIdx.x % warpThreads == 0) tables.sums[j * tables.sumCount + item.first_sum + chunk] = sum;
-  }
+  storeSums<P>(tables, item, chunk, lane);
 }
 
 }  // namespace FETTLE_TIER
