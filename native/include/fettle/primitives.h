@@ -54,7 +54,7 @@ typedef struct fettle_batch {
 } fettle_batch;
 
 /* Numbers the units of a batch and says how much scratch they need.
- * \return FETTLE_INVALID_ARGUMENT for another layout, an unknown primitive extents that do not fit each other, or arrays
+ * \return FETTLE_INVALID_ARGUMENT for another layout, an unknown primitive, extents that do not fit each other, or arrays
  *         that cannot be stored as they say
  */
 FETTLE_API int32_t fettle_batch_layout(fettle_batch* batch);

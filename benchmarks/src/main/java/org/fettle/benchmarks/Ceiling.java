@@ -103,11 +103,7 @@ final class Ceiling implements Contestant {
     private final long address;
 
     Table(Shape.Pass shape, Workload workload, Arrays arrays, Plan plan) {
-      pass = Passes.find(shape.name());
-      if (pass < 0) {
-        throw new IllegalStateException(
-            "benchmarks/native/shapes.def has no line for " + shape.name());
-      }
+      pass = Passes.number(shape);
       List<Shape.Stream> streams = shape.ordered();
       bytes = (long) workload.tensors() * streams.size() * Long.BYTES;
       address = Native.allocate(bytes, 0);

@@ -40,11 +40,6 @@ final class KernelCeiling implements Contestant {
   }
 
   private Table table(Shape.Pass pass) {
-    int number = Passes.find(pass.name());
-    if (number < 0) {
-      throw new IllegalStateException(
-          "benchmarks/native/shapes.def has no line for " + pass.name());
-    }
     List<Shape.Stream> streams = pass.ordered();
     Tensor addresses = Tensor.allocate(DType.I64, streams.size());
     var buffer = addresses.buffer().order(ByteOrder.nativeOrder()).asLongBuffer();
@@ -55,7 +50,7 @@ final class KernelCeiling implements Contestant {
                   stream.array(), x -> Tensor.allocate(BY_WIDTH.get(stream.width()), elements))
               .address());
     }
-    return new Table(number, addresses);
+    return new Table(Passes.number(pass), addresses);
   }
 
   @Override

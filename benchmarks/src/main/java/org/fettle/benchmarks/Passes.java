@@ -20,6 +20,16 @@ final class Passes {
     Loader.load(Passes.class);
   }
 
+  /** The number of a pass of that shape. */
+  static int number(Shape.Pass pass) {
+    int number = find(pass.name());
+    if (number < 0) {
+      throw new IllegalStateException(
+          "benchmarks/native/shapes.def has no line for " + pass.name());
+    }
+    return number;
+  }
+
   @Name("fettle_pass_find")
   static native int find(String name);
 
